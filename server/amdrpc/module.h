@@ -1,0 +1,49 @@
+/** What a shared object must offer to be loaded by amdrpcd --module. */
+#ifndef AMDRPC_MODULE_H
+#define AMDRPC_MODULE_H
+
+#include <amdrpc/server.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AMDRPC_MODULE_ABI 1u
+
+/** Where a module reads its settings and says what is wrong with them. */
+typedef struct amdrpc_module_host {
+    /**
+     * Returns the @index-th value of the setting "<module>.<name>", or NULL
+     * when there are not so many; borrowed for the server's life.
+     */
+    const char *(*get_setting)(const struct amdrpc_module_host *host,
+            const char *name, size_t index);
+    /** Keeps one line that the daemon prints when the module's start fails. */
+    void (*set_error)(struct amdrpc_module_host *host, const char *format, ...)
+            AMDRPC_PRINTF(2, 3);
+} amdrpc_module_host;
+
+/**
+ * A module defines one object of this type, with default visibility, named
+ * `amdrpc_module`.
+ */
+typedef struct amdrpc_module {
+    uint32_t abi;     // AMDRPC_MODULE_ABI
+    const char *name; // "checksum": the prefix of its settings
+    /**
+     * Adds the module's services to @server.
+     *
+     * Thread:  setup
+     * @state   given to stop; may be left alone
+     */
+    amdrpc_err (*start)(
+            amdrpc_server *server, amdrpc_module_host *host, void **state);
+    /** Frees @state once no handler can run any more; may be NULL. */
+    void (*stop)(void *state);
+} amdrpc_module;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

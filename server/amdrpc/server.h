@@ -1,0 +1,152 @@
+/** The server: listeners, loops, workers and the services they serve. */
+#ifndef AMDRPC_SERVER_H
+#define AMDRPC_SERVER_H
+
+#include <amdrpc/call.h>
+#include <amdrpc/err.h>
+#include <amdrpc/service.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct amdrpc_server amdrpc_server;
+
+/** Where a method's handler runs. */
+typedef enum amdrpc_dispatch {
+    AMDRPC_DISPATCH_POOL,   // on a worker; may block
+    AMDRPC_DISPATCH_INLINE, // on the loop; must not block
+    AMDRPC_DISPATCH_SYNC,   // on the loop although it blocks: for comparison
+} amdrpc_dispatch;
+
+/** Which calls go first when workers are scarce. */
+typedef enum amdrpc_priority {
+    AMDRPC_PRIORITY_HIGH,
+    AMDRPC_PRIORITY_NORMAL,
+    AMDRPC_PRIORITY_LOW,
+} amdrpc_priority;
+
+/** How a method's calls are dispatched. Zero fields mean the default. */
+typedef struct amdrpc_policy {
+    amdrpc_dispatch dispatch;
+    amdrpc_priority priority;
+    uint32_t max_running;         // workers it may hold at once; default: all
+    uint32_t max_queued;          // default 1024
+    uint32_t default_deadline_ms; // when the client sets none; default 10 min
+} amdrpc_policy;
+
+/** Zero fields mean the default, which stands behind each. */
+typedef struct amdrpc_server_options {
+    uint32_t loops;                  // min(4, CPUs)
+    uint32_t workers;                // 2 * CPUs
+    uint32_t max_connections;        // 10000
+    uint32_t max_concurrent_streams; // 128, for each connection
+    uint32_t max_recv_message_bytes; // 4 MiB, after decompression
+    uint32_t max_send_message_bytes; // 16 MiB
+    uint32_t max_queued_bytes;       // 256 KiB: a call's unsent messages
+    uint32_t drain_timeout_ms;       // 30 s
+    // Every method not marked inline is dispatched like this.
+    amdrpc_dispatch dispatch;
+} amdrpc_server_options;
+
+/**
+ * Creates a server that listens nowhere yet.
+ *
+ * Thread:   setup
+ * @options  copied; NULL for all defaults
+ * @out      returned owned
+ * Errors:   AMDRPC_ENOMEM, AMDRPC_EIO, AMDRPC_EINVAL (a field out of range)
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_create(
+        const amdrpc_server_options *options, amdrpc_server **out);
+
+/** Stops the server if it runs and frees it; NULL is accepted. */
+void amdrpc_server_destroy(amdrpc_server *server);
+
+/**
+ * Calls one handler of a service's table; written by protoc-gen-amdrpc.
+ *
+ * @handlers  the service's typed table
+ * @request   NULL when the method has a request stream
+ */
+typedef void (*amdrpc_invoke_fn)(const void *handlers, amdrpc_call *call,
+        const ProtobufCMessage *request, void *user_data);
+
+/**
+ * Adds a service; generated `…_register` functions call this.
+ *
+ * Thread:     setup
+ * @desc       borrowed for the server's life (static, as generated)
+ * @invoke     copied; one for each method of @desc, NULL where the method is
+ *             not implemented
+ * @handlers   borrowed for the server's life
+ * @user_data  passed to every handler
+ * Errors:     AMDRPC_EEXIST  a service of that name is there already
+ *             AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_add_service(amdrpc_server *server,
+        const amdrpc_service_desc *desc, const amdrpc_invoke_fn *invoke,
+        const void *handlers, void *user_data);
+
+/**
+ * Sets a method's policy.
+ *
+ * Thread:  setup
+ * @path    "/package.Service/Method", or "/package.Service/" for all of them
+ * @policy  copied
+ * Errors:  AMDRPC_ENOTFOUND  no such method was added
+ *          AMDRPC_EINVAL
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_policy(
+        amdrpc_server *server, const char *path, const amdrpc_policy *policy);
+
+/**
+ * Opens a listening socket; connections are accepted once the server starts.
+ *
+ * Thread:        setup
+ * @address       "HOST:PORT"; port 0 takes a free one
+ * @out_port      the port it listens on; may be NULL
+ * Errors:        AMDRPC_EINVAL      not such an address
+ *                AMDRPC_EADDRINUSE  AMDRPC_EACCES  AMDRPC_EIO
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_listen(
+        amdrpc_server *server, const char *address, uint16_t *out_port);
+
+/**
+ * Starts loops and workers and begins to accept.
+ *
+ * Thread:  setup
+ * Errors:  AMDRPC_ENOMEM  AMDRPC_EIO
+ *          AMDRPC_ESTATE  started before
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_start(amdrpc_server *server);
+
+/**
+ * Begins to drain: no new connections, clients are told to go elsewhere
+ * (two GOAWAYs, RFC 9113 section 6.8), calls that were accepted are finished.
+ * Calls still running after drain_timeout_ms are cancelled with UNAVAILABLE.
+ * Returns at once; may be called again.
+ *
+ * Thread:  any (also a signal handler's self-pipe reader, not the handler)
+ */
+void amdrpc_server_drain(amdrpc_server *server);
+
+/**
+ * Waits until a drain has ended. A call once accepted has then ended, and
+ * its status has been handed to the kernel or its connection is lost.
+ *
+ * Thread:  any but loops and workers
+ */
+void amdrpc_server_wait(amdrpc_server *server);
+
+/** amdrpc_server_drain, then amdrpc_server_wait. */
+void amdrpc_server_stop(amdrpc_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
