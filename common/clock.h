@@ -1,0 +1,19 @@
+/** Time. Monotonic everywhere; the wall clock is for people only. */
+#ifndef AMDI_CLOCK_H
+#define AMDI_CLOCK_H
+
+#include <stdint.h>
+
+/** Nanoseconds of CLOCK_MONOTONIC. Thread: any. */
+uint64_t amdi_clock_now_ns(void);
+
+/** Milliseconds of the same clock. */
+uint64_t amdi_clock_now_ms(void);
+
+/** Microseconds since 1970, for records and logs. */
+int64_t amdi_clock_wall_us(void);
+
+/** Replaces the monotonic clock; NULL brings it back. Thread: setup. */
+void amdi_clock_set(uint64_t (*now_ns)(void));
+
+#endif
