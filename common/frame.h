@@ -36,12 +36,12 @@ struct amdi_message {
  */
 struct amdi_frame_reader {
     uint8_t prefix[AMDI_FRAME_PREFIX_BYTES];
-    uint8_t nprefix;        // bytes of the prefix seen
-    bool is_compressed;     // of the message in progress
-    uint32_t max_bytes;     // refuse what claims more
-    uint32_t need;          // length of the message in progress
-    uint32_t have;          // bytes of it seen
-    uint32_t room;          // bytes that `message` can hold
+    uint8_t nprefix;              // bytes of the prefix seen
+    bool is_compressed;           // of the message in progress
+    uint32_t max_bytes;           // refuse what claims more
+    uint32_t need;                // length of the message in progress
+    uint32_t have;                // bytes of it seen
+    uint32_t room;                // bytes that `message` can hold
     struct amdi_message *message; // in progress; owned
 };
 

@@ -10,14 +10,13 @@ struct amdi_list {
     struct amdi_list *prev;
 };
 
-#define AMDI_CONTAINER_OF(ptr, type, member)                                   \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define AMDI_CONTAINER_OF(ptr, type, member) \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /** Safe against removal of @node itself, not of its neighbours. */
-#define AMDI_LIST_FOREACH(node, list)                                          \
-    for (struct amdi_list *node = (list)->next, *node##_next = node->next;     \
-            node != (list);                                                    \
-            node = node##_next, node##_next = node->next)
+#define AMDI_LIST_FOREACH(node, list)                                      \
+    for (struct amdi_list *node = (list)->next, *node##_next = node->next; \
+            node != (list); node = node##_next, node##_next = node->next)
 
 /** Makes an empty list, or a node that is on none. */
 static inline void

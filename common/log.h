@@ -2,9 +2,8 @@
 #ifndef AMDI_LOG_H
 #define AMDI_LOG_H
 
-#include <amdrpc/log.h>
-
 #include <amdrpc/err.h>
+#include <amdrpc/log.h>
 
 #include <stdbool.h>
 
@@ -19,11 +18,11 @@ void amdi_log_write(amdrpc_log_level level, const char *context, const char *id,
         const char *format, ...) AMDRPC_PRINTF(4, 5);
 
 // The arguments are only evaluated when the level is on.
-#define AMDI_LOG_AT(level, ...)                                                \
-    do {                                                                       \
-        if (amdi_log_is_on(level)) {                                           \
-            amdi_log_write(level, __VA_ARGS__);                                \
-        }                                                                      \
+#define AMDI_LOG_AT(level, ...)                 \
+    do {                                        \
+        if (amdi_log_is_on(level)) {            \
+            amdi_log_write(level, __VA_ARGS__); \
+        }                                       \
     } while (0)
 
 #define amdi_log_error(...) AMDI_LOG_AT(AMDRPC_LOG_ERROR, __VA_ARGS__)

@@ -96,8 +96,7 @@ void amdrpc_call_defer(amdrpc_call *call);
  * @return        false when the work should stop (cancelled, deadline passed,
  *                server stopping at once): finish the call
  */
-bool amdrpc_call_checkpoint(
-        amdrpc_call *call, uint64_t done, uint64_t total);
+bool amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total);
 
 /* ---- reading a request stream ---- */
 
@@ -179,9 +178,8 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_call_add_initial_metadata(amdrpc_call *call,
 void amdrpc_call_send_initial_metadata(amdrpc_call *call);
 
 /** Adds to the trailing metadata. Errors as amdrpc_metadata_add. */
-AMDRPC_NODISCARD amdrpc_err amdrpc_call_add_trailing_metadata(
-        amdrpc_call *call, const char *name, const void *value,
-        size_t value_len);
+AMDRPC_NODISCARD amdrpc_err amdrpc_call_add_trailing_metadata(amdrpc_call *call,
+        const char *name, const void *value, size_t value_len);
 
 /**
  * Memory that lives as long as the call; NULL when there is none.
