@@ -1,0 +1,78 @@
+/** Bytes to and from one connected socket; the only file that reads or writes
+ * connections. */
+#ifndef AMDI_TRANSPORT_H
+#define AMDI_TRANSPORT_H
+
+#include <amdrpc/err.h>
+
+#include "common/loop.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct amdi_transport;
+
+/** All on the loop's thread. After on_closed nothing follows. */
+struct amdi_transport_events {
+    // The connection stands (connect only).
+    void (*on_connected)(void *ctx);
+    // Bytes came; borrowed until return.
+    void (*on_read)(void *ctx, const uint8_t *data, size_t len);
+    // What amdi_transport_write kept back is with the kernel now.
+    void (*on_drained)(void *ctx);
+    // The connection is lost: AMDRPC_ECLOSED when the peer closed it in good
+    // order, else AMDRPC_EIO or AMDRPC_ETIMEDOUT.
+    void (*on_closed)(void *ctx, amdrpc_err err);
+};
+
+/**
+ * Wraps a connected socket and starts to read.
+ *
+ * Thread:  loop
+ * @fd      taken
+ * @events  borrowed for the transport's life
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_transport_create(struct amdi_loop *loop,
+        int fd, const struct amdi_transport_events *events, void *ctx,
+        struct amdi_transport **out);
+
+/**
+ * Connects a new socket; on_connected or on_closed follows, never before
+ * this returns.
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_transport_connect(struct amdi_loop *loop,
+        const struct sockaddr *address, socklen_t address_len,
+        const struct amdi_transport_events *events, void *ctx,
+        struct amdi_transport **out);
+
+/** Closes and frees; NULL is accepted. Also from inside its own events. */
+void amdi_transport_destroy(struct amdi_transport *transport);
+
+/**
+ * Writes; what the kernel does not take now is copied and written later.
+ *
+ * Returns: AMDRPC_OK      the kernel took all
+ *          AMDRPC_EAGAIN  the rest waits here; on_drained follows. Do not write
+ *                         before it.
+ *          AMDRPC_ECLOSED, AMDRPC_EIO, AMDRPC_ENOMEM  the connection is lost;
+ *                         on_closed does not follow
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_transport_write(
+        struct amdi_transport *transport, const struct iovec *iov, int niov);
+
+/** Tells whether bytes wait for the kernel. */
+bool amdi_transport_is_blocked(const struct amdi_transport *transport);
+
+/** Stops or goes on with reading, for back-pressure. */
+void amdi_transport_set_reading(struct amdi_transport *transport, bool on);
+
+/** Bytes read and written since the start. */
+uint64_t amdi_transport_nread(const struct amdi_transport *transport);
+uint64_t amdi_transport_nwritten(const struct amdi_transport *transport);
+
+/**
+ * Writes the peer's address, "127.0.0.1:40112" or "[::1]:40112" or "unix:".
+ */
+void amdi_transport_format_peer(int fd, char *out, size_t size);
+
+#endif
