@@ -48,9 +48,10 @@ struct amdi_h2_field {
 };
 
 /** Builds a field from two string literals. */
-#define AMDI_H2_FIELD(n, v)                                                    \
-    ((struct amdi_h2_field){                                                   \
-            .name = (n), .name_len = sizeof(n) - 1, .value = (v),              \
+#define AMDI_H2_FIELD(n, v)              \
+    ((struct amdi_h2_field){.name = (n), \
+            .name_len = sizeof(n) - 1,   \
+            .value = (v),                \
             .value_len = sizeof(v) - 1})
 
 /** What a stream has to send next; see amdi_h2_events.on_body. */
@@ -70,8 +71,8 @@ struct amdi_h2_events {
     // A field of a header block. False ends the stream with a reset: for
     // what the application cannot go on with. The bytes are not checked beyond
     // what the engine needs.
-    bool (*on_field)(void *ctx, void *stream,
-            const struct amdi_h2_field *field);
+    bool (*on_field)(
+            void *ctx, void *stream, const struct amdi_h2_field *field);
     // A header block is complete. is_trailers: it followed a body or the
     // initial block. Informational (1xx) blocks are not told.
     void (*on_headers)(void *ctx, void *stream, bool is_trailers);
@@ -88,12 +89,11 @@ struct amdi_h2_events {
     void (*on_body)(
             void *ctx, void *stream, size_t room, struct amdi_h2_body *body);
     // Gives @len of the bytes that on_body spoke of to @out.
-    void (*on_take)(
-            void *ctx, void *stream, struct amdi_out *out, size_t len);
+    void (*on_take)(void *ctx, void *stream, struct amdi_out *out, size_t len);
     // GOAWAY came: streams above @last_stream_id were not and will not be
     // looked at.
-    void (*on_goaway)(void *ctx, int32_t last_stream_id,
-            enum amdi_h2_code code, const uint8_t *debug, size_t debug_len);
+    void (*on_goaway)(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
+            const uint8_t *debug, size_t debug_len);
     // The answer to amdi_h2_submit_ping.
     void (*on_ping_ack)(void *ctx, const uint8_t opaque[8]);
     // The peer's SETTINGS came (every time); may be NULL.
@@ -115,7 +115,8 @@ struct amdi_h2_options {
  * @events  borrowed for the session's life; all set unless said otherwise
  * Errors:  AMDRPC_ENOMEM
  */
-AMDRPC_NODISCARD amdrpc_err amdi_h2_create(const struct amdi_h2_options *options,
+AMDRPC_NODISCARD amdrpc_err amdi_h2_create(
+        const struct amdi_h2_options *options,
         const struct amdi_h2_events *events, void *ctx, struct amdi_h2 **out);
 
 /** Frees it; on_close follows for every open stream. NULL is accepted. */

@@ -29,8 +29,8 @@ struct amdi_inbox {
     amdrpc_err end;         // AMDRPC_OK while messages may still come
 };
 
-void amdi_inbox_init(
-        struct amdi_inbox *inbox, uint32_t max_message_bytes, size_t keep_bytes);
+void amdi_inbox_init(struct amdi_inbox *inbox, uint32_t max_message_bytes,
+        size_t keep_bytes);
 void amdi_inbox_fini(struct amdi_inbox *inbox);
 
 /* ---- loop side ---- */

@@ -15,8 +15,8 @@
 struct amdi_out {
     uint8_t *scratch; // borrowed: the loop's output buffer
     size_t room;
-    size_t used;     // of scratch
-    size_t nbytes;   // in all, with what is referenced
+    size_t used;   // of scratch
+    size_t nbytes; // in all, with what is referenced
     struct iovec iov[AMDI_OUT_NIOV];
     int niov;
 };

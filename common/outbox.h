@@ -26,9 +26,9 @@ struct amdi_outbox {
     // Loop thread only.
     struct amdi_chunk *sending; // oldest first; owned
     struct amdi_chunk **sending_end;
-    size_t nsending;            // bytes left in `sending`
-    size_t offset;              // bytes of the first chunk that were taken
-    struct amdi_chunk *spent;   // taken; freed once the write is done
+    size_t nsending;          // bytes left in `sending`
+    size_t offset;            // bytes of the first chunk that were taken
+    struct amdi_chunk *spent; // taken; freed once the write is done
 
     // Any thread, under mtx.
     pthread_mutex_t mtx;
