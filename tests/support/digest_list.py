@@ -1,0 +1,36 @@
+"""Turns the answers of Checksum/DigestTree into what sha256sum --check reads.
+
+    amdrpc call ADDRESS amdrpc.checksum.v1.Checksum/DigestTree ... |
+        digest_list.py ROOT
+
+Answers that hold no result, such as progress, are left out.
+"""
+import json
+import os
+import sys
+
+
+def read_messages(text):
+    """Each JSON value of a text that holds one after the other."""
+    decoder = json.JSONDecoder()
+    position = 0
+    while True:
+        while position < len(text) and text[position].isspace():
+            position += 1
+        if position == len(text):
+            return
+        message, position = decoder.raw_decode(text, position)
+        yield message
+
+
+def main():
+    root = os.path.abspath(sys.argv[1])
+    for message in read_messages(sys.stdin.read()):
+        result = message.get("result")
+        if result:
+            path = os.path.join(root, result["path"])
+            print(f"{result['digest']}  {os.path.relpath(path, root)}")
+
+
+if __name__ == "__main__":
+    main()
