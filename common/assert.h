@@ -1,0 +1,11 @@
+/** Assertions about our own mistakes; never about what a peer can cause. */
+#ifndef AMDI_ASSERT_H
+#define AMDI_ASSERT_H
+
+#include <assert.h>
+
+// Gone in release builds (b_ndebug=if-release), so the condition must have no
+// effect of its own.
+#define amdi_assert(condition) assert(condition)
+
+#endif
