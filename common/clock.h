@@ -13,7 +13,10 @@ uint64_t amdi_clock_now_ms(void);
 /** Microseconds since 1970, for records and logs. */
 int64_t amdi_clock_wall_us(void);
 
+/** Returns what amdi_clock_now_ns shall return. */
+typedef uint64_t (*amdi_clock_fn)(void);
+
 /** Replaces the monotonic clock; NULL brings it back. Thread: setup. */
-void amdi_clock_set(uint64_t (*now_ns)(void));
+void amdi_clock_set(amdi_clock_fn now_ns);
 
 #endif
