@@ -25,10 +25,11 @@ amdi_buf_len(const struct amdi_buf *buf)
     return buf->end - buf->start;
 }
 
+/** The first byte; NULL while the buffer has no memory. */
 static inline const uint8_t *
 amdi_buf_peek(const struct amdi_buf *buf)
 {
-    return buf->data + buf->start;
+    return buf->data == NULL ? NULL : buf->data + buf->start;
 }
 
 /** Makes room for @len more bytes at the end. Errors: AMDRPC_ENOMEM. */

@@ -10,6 +10,10 @@
 
 #define AMDI_FRAME_PREFIX_BYTES 5u
 
+// First memory for a message that has not arrived whole. A peer grows it only
+// by sending: claiming 4 MiB costs us no more than this.
+#define AMDI_FRAME_FIRST_BYTES (16u * 1024u)
+
 /** Writes the five bytes before a message. */
 static inline void
 amdi_frame_write_prefix(
@@ -57,6 +61,7 @@ void amdi_frame_reader_fini(struct amdi_frame_reader *reader);
  * Errors:     AMDRPC_ELIMIT  a prefix claims more than max_bytes
  *             AMDRPC_EPROTO  a flag byte that is neither 0 nor 1
  *             AMDRPC_ENOMEM
+ * After an error only amdi_frame_reader_fini makes sense.
  */
 AMDRPC_NODISCARD amdrpc_err amdi_frame_reader_push(
         struct amdi_frame_reader *reader, const uint8_t *data, size_t len,

@@ -18,7 +18,10 @@
 AMDRPC_NODISCARD amdrpc_err amdi_timeout_parse(
         const char *text, size_t len, uint64_t *out_ns);
 
-/** Writes the shortest form that is not shorter in time; at most 8 digits. */
+/**
+ * Writes the shortest text of the time, "1S" rather than "1000m"; what eight
+ * digits cannot hold is rounded up, so that the time never gets shorter.
+ */
 void amdi_timeout_format(uint64_t ns, char out[AMDI_TIMEOUT_TEXT_BYTES]);
 
 #endif

@@ -1,0 +1,139 @@
+/** Joins gRPC's length-prefixed messages from pieces of any size. */
+#include "common/frame.h"
+
+#include "common/alloc.h"
+
+#include <string.h>
+
+void
+amdi_frame_reader_init(struct amdi_frame_reader *reader, uint32_t max_bytes)
+{
+    *reader = (struct amdi_frame_reader){.max_bytes = max_bytes};
+}
+
+void
+amdi_frame_reader_fini(struct amdi_frame_reader *reader)
+{
+    amdi_free(reader->message);
+    amdi_frame_reader_init(reader, reader->max_bytes);
+}
+
+bool
+amdi_frame_reader_is_partial(const struct amdi_frame_reader *reader)
+{
+    return reader->nprefix > 0;
+}
+
+static size_t
+frame_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/** Reads a whole prefix. */
+static amdrpc_err
+frame_reader_start_message(struct amdi_frame_reader *reader)
+{
+    const uint8_t *prefix = reader->prefix;
+
+    reader->is_compressed = prefix[0] == 1;
+    reader->need = (uint32_t)prefix[1] << 24 | (uint32_t)prefix[2] << 16 |
+            (uint32_t)prefix[3] << 8 | prefix[4];
+    return reader->need > reader->max_bytes ? AMDRPC_ELIMIT : AMDRPC_OK;
+}
+
+/** Takes bytes of the prefix; @out_taken of them. */
+static amdrpc_err
+frame_reader_push_prefix(struct amdi_frame_reader *reader, const uint8_t *data,
+        size_t len, size_t *out_taken)
+{
+    size_t taken = frame_min(len, AMDI_FRAME_PREFIX_BYTES - reader->nprefix);
+
+    *out_taken = taken;
+    if (taken == 0) {
+        return AMDRPC_OK;
+    }
+    memcpy(reader->prefix + reader->nprefix, data, taken);
+    reader->nprefix = (uint8_t)(reader->nprefix + taken);
+    if (reader->prefix[0] > 1) {
+        return AMDRPC_EPROTO;
+    }
+    if (reader->nprefix < AMDI_FRAME_PREFIX_BYTES) {
+        return AMDRPC_OK;
+    }
+    return frame_reader_start_message(reader);
+}
+
+/**
+ * Makes room for @len more bytes of the message. A message that lies whole in
+ * what was pushed gets its memory at once; else it grows with its bytes.
+ */
+static amdrpc_err
+frame_reader_reserve(struct amdi_frame_reader *reader, size_t len)
+{
+    size_t room = (size_t)reader->room * 2;
+    struct amdi_message *message;
+
+    if (reader->message != NULL && len <= reader->room - reader->have) {
+        return AMDRPC_OK;
+    }
+    if (room < AMDI_FRAME_FIRST_BYTES) {
+        room = AMDI_FRAME_FIRST_BYTES;
+    }
+    if (room < reader->have + len) {
+        room = reader->have + len;
+    }
+    room = frame_min(room, reader->need);
+    message = amdi_realloc(reader->message, sizeof(*message) + room);
+    if (message == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    reader->message = message;
+    reader->room = (uint32_t)room;
+    return AMDRPC_OK;
+}
+
+/** Gives the whole message away and waits for the next prefix. */
+static struct amdi_message *
+frame_reader_finish_message(struct amdi_frame_reader *reader)
+{
+    struct amdi_message *message = reader->message;
+
+    message->next = NULL;
+    message->len = reader->need;
+    message->is_compressed = reader->is_compressed;
+    amdi_frame_reader_init(reader, reader->max_bytes);
+    return message;
+}
+
+amdrpc_err
+amdi_frame_reader_push(struct amdi_frame_reader *reader, const uint8_t *data,
+        size_t len, size_t *out_taken, struct amdi_message **out)
+{
+    size_t taken = 0;
+    size_t body;
+    amdrpc_err err = frame_reader_push_prefix(reader, data, len, &taken);
+
+    if (err != AMDRPC_OK) {
+        return err;
+    }
+    body = frame_min(len - taken, reader->need - reader->have);
+    if (reader->nprefix < AMDI_FRAME_PREFIX_BYTES ||
+            (body == 0 && reader->have < reader->need)) {
+        *out_taken = taken;
+        *out = NULL;
+        return AMDRPC_OK;
+    }
+    err = frame_reader_reserve(reader, body);
+    if (err != AMDRPC_OK) {
+        return err;
+    }
+    if (body > 0) {
+        memcpy(reader->message->data + reader->have, data + taken, body);
+    }
+    reader->have += (uint32_t)body;
+    *out_taken = taken + body;
+    *out = reader->have == reader->need ? frame_reader_finish_message(reader)
+                                        : NULL;
+    return AMDRPC_OK;
+}
