@@ -1,6 +1,6 @@
 /** Assertions about our own mistakes; never about what a peer can cause. */
-#ifndef AMDI_ASSERT_H
-#define AMDI_ASSERT_H
+#ifndef AMDI_ASSERTION_H
+#define AMDI_ASSERTION_H
 
 #include <assert.h>
 
