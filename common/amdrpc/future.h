@@ -45,8 +45,11 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_future_wait(
         amdrpc_future *future, int64_t timeout_ms);
 
 /**
- * Waits until one of them is complete; @out_index tells which.
- * Thread and errors as amdrpc_future_wait.
+ * Waits until one of them is complete; @out_index tells which (the first of
+ * several). Thread and errors as amdrpc_future_wait, and
+ *
+ * Errors:  AMDRPC_EINVAL  no futures, so none can complete
+ *          AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_future_wait_any(
         amdrpc_future *const *futures, size_t nfutures, int64_t timeout_ms,
