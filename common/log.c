@@ -104,6 +104,7 @@ log_escape(const char *text, size_t len, char out[LOG_LINE_BYTES])
 }
 
 /** Writes context and text; returns the length, cut to the line's. */
+AMDRPC_PRINTF(3, 0)
 static size_t
 log_format(char out[LOG_LINE_BYTES], const char *context, const char *format,
         va_list args)
