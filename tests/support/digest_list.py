@@ -3,7 +3,7 @@
     amdrpc call ADDRESS amdrpc.checksum.v1.Checksum/DigestTree ... |
         digest_list.py ROOT
 
-Answers that hold no result, such as progress, are left out.
+Files that the daemon left out are told on stderr; progress is not.
 """
 import json
 import os
@@ -26,10 +26,13 @@ def read_messages(text):
 def main():
     root = os.path.abspath(sys.argv[1])
     for message in read_messages(sys.stdin.read()):
-        result = message.get("result")
-        if result:
+        if "result" in message:
+            result = message["result"]
             path = os.path.join(root, result["path"])
-            print(f"{result['digest']}  {os.path.relpath(path, root)}")
+            print(f"{result['hex']}  {os.path.relpath(path, root)}")
+        elif "error" in message:
+            error = message["error"]
+            print(f"{error['path']}: {error['message']}", file=sys.stderr)
 
 
 if __name__ == "__main__":
