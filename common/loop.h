@@ -34,7 +34,12 @@ AMDRPC_NODISCARD amdrpc_err amdi_loop_start(struct amdi_loop *loop);
 /** Asks the thread to end after its present turn. Thread: any. */
 void amdi_loop_stop(struct amdi_loop *loop);
 
-/** Waits for the thread. Tasks still posted are run first. Thread: not loop */
+/**
+ * Waits for the thread, if it was started. Tasks posted until now are run: by
+ * the loop's thread, and what comes after its end by the caller.
+ *
+ * Thread:  any but the loop's
+ */
 void amdi_loop_join(struct amdi_loop *loop);
 
 /** Runs turns in the calling thread until @is_done says so; for tests. */
@@ -43,8 +48,8 @@ void amdi_loop_run_until(
 
 struct event_base *amdi_loop_base(struct amdi_loop *loop);
 
-/** Milliseconds of amdi_clock, read once at the start of the turn. */
-uint64_t amdi_loop_now_ms(const struct amdi_loop *loop);
+/** Milliseconds of amdi_clock, read once in a turn. Thread: loop. */
+uint64_t amdi_loop_now_ms(struct amdi_loop *loop);
 
 /** Tells whether the calling thread is the loop's. */
 bool amdi_loop_is_current(const struct amdi_loop *loop);
