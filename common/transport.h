@@ -20,8 +20,9 @@ struct amdi_transport_events {
     void (*on_read)(void *ctx, const uint8_t *data, size_t len);
     // What amdi_transport_write kept back is with the kernel now.
     void (*on_drained)(void *ctx);
-    // The connection is lost: AMDRPC_ECLOSED when the peer closed it in good
-    // order, else AMDRPC_EIO or AMDRPC_ETIMEDOUT.
+    // The connection is lost, or there is none: AMDRPC_ECLOSED when the peer
+    // closed it in good order, else AMDRPC_EIO, AMDRPC_ETIMEDOUT or
+    // AMDRPC_ENOMEM. The transport is still to be destroyed.
     void (*on_closed)(void *ctx, amdrpc_err err);
 };
 
@@ -71,7 +72,8 @@ uint64_t amdi_transport_nread(const struct amdi_transport *transport);
 uint64_t amdi_transport_nwritten(const struct amdi_transport *transport);
 
 /**
- * Writes the peer's address, "127.0.0.1:40112" or "[::1]:40112" or "unix:".
+ * Writes the peer's address, "127.0.0.1:40112" or "[::1]:40112" or "unix:";
+ * "unknown" when the socket has none.
  */
 void amdi_transport_format_peer(int fd, char *out, size_t size);
 
