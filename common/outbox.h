@@ -19,8 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct amdi_chunk;
 struct amdi_arena;
+struct amdi_chunk;
+struct amdi_outbox_waiter;
 
 struct amdi_outbox {
     // Loop thread only.
@@ -29,38 +30,45 @@ struct amdi_outbox {
     size_t nsending;          // bytes left in `sending`
     size_t offset;            // bytes of the first chunk that were taken
     struct amdi_chunk *spent; // taken; freed once the write is done
+    size_t ntaken;            // bytes taken since the last release
 
     // Any thread, under mtx.
     pthread_mutex_t mtx;
     struct amdi_chunk *queued; // oldest first; owned
     struct amdi_chunk **queued_end;
-    size_t nwaiting; // bytes queued or sending
+    struct amdi_chunk *queued_last; // NULL while nothing is queued
+    size_t nwaiting;                // bytes queued, sending or not yet released
     size_t high_water_bytes;
-    pthread_cond_t *waiter; // of the producer that waits for room, on its stack
-    bool is_starved;        // a producer was told "again"
-    bool is_closed;         // nothing is taken any more
+    struct amdi_outbox_waiter *waiters; // for room; on their stacks
+    bool is_starved;                    // a producer was told "again"
+    bool is_closed;                     // no more messages
 };
 
 void amdi_outbox_init(struct amdi_outbox *outbox, size_t high_water_bytes);
 void amdi_outbox_fini(struct amdi_outbox *outbox);
 
 /**
- * Frames a message: reserves room for prefix and @len bytes and lets @write
- * fill them.
+ * Frames a message: writes its prefix and lets @write put the @len bytes of
+ * the message behind it. A message above the mark goes alone.
  *
  * Thread:      any
  * @may_block   wait for room (never on a loop thread)
- * @arena       where the chunk's memory may come from when the message is the
- *              call's only one; NULL: the heap
- * Errors:      AMDRPC_EAGAIN     no room; amdi_outbox_has_starved tells later
+ * @arena       the caller's own, where the chunk's memory may come from when
+ *              the message is the call's only one; NULL: the heap
+ * @write       must not block nor touch the outbox: a lock may be held
+ * Errors:      AMDRPC_EAGAIN     no room; amdi_outbox_release tells later
  *              AMDRPC_ECANCELED  closed
+ *              AMDRPC_ELIMIT     longer than a prefix can say
  *              AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdi_outbox_push(struct amdi_outbox *outbox,
         size_t len, bool may_block, struct amdi_arena *arena,
         void (*write)(uint8_t *out, const void *arg), const void *arg);
 
-/** Drops what waits and lets producers fail with AMDRPC_ECANCELED. Any thread.
+/**
+ * Drops what was not collected and lets producers fail with AMDRPC_ECANCELED.
+ * What was collected can still be taken, so a message in progress can be
+ * completed. Thread: any.
  */
 void amdi_outbox_close(struct amdi_outbox *outbox);
 
@@ -69,7 +77,10 @@ void amdi_outbox_close(struct amdi_outbox *outbox);
 /** Moves what producers queued to the sending side; returns bytes ready. */
 size_t amdi_outbox_collect(struct amdi_outbox *outbox);
 
-/** Gives @len bytes (at most those ready) to @out. */
+/**
+ * Gives @len bytes (at most those ready) to @out, which must have room for all
+ * of them (amdi_out_has_room), though long pieces are only referenced.
+ */
 void amdi_outbox_take(
         struct amdi_outbox *outbox, struct amdi_out *out, size_t len);
 
