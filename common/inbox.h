@@ -25,7 +25,7 @@ struct amdi_inbox {
     size_t nqueued_bytes;   // with prefixes
     size_t nheld_bytes;     // received, not yet given back to the window
     size_t keep_bytes;      // above this many queued bytes the window closes
-    pthread_cond_t *waiter; // of the reader that waits, on its stack
+    pthread_cond_t *waiter; // of the reader that waits, on its stack; or NULL
     amdrpc_err end;         // AMDRPC_OK while messages may still come
 };
 
@@ -36,7 +36,7 @@ void amdi_inbox_fini(struct amdi_inbox *inbox);
 /* ---- loop side ---- */
 
 /**
- * Takes bytes of the body.
+ * Takes bytes of the body; after an end that is an error it only counts them.
  *
  * @out_nmessages  messages completed by them
  * @out_consume    bytes to give back to the window now
@@ -52,6 +52,12 @@ AMDRPC_NODISCARD amdrpc_err amdi_inbox_feed(struct amdi_inbox *inbox,
  * dropped). The first end counts. Thread: any.
  */
 void amdi_inbox_end(struct amdi_inbox *inbox, amdrpc_err end);
+
+/**
+ * Returns the bytes that were not given back to the window, to be given back
+ * to the connection's when the stream is gone; takes give back none after it.
+ */
+size_t amdi_inbox_forget_held(struct amdi_inbox *inbox);
 
 /** Tells whether an unfinished message is waiting for bytes. */
 bool amdi_inbox_is_partial(const struct amdi_inbox *inbox);
