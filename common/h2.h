@@ -105,8 +105,7 @@ struct amdi_h2_options {
     uint32_t max_concurrent_streams; // that the peer may open
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes;
-    uint32_t max_header_list_bytes; // advertised and enforced (name+value+32)
-    uint32_t max_header_fields;     // enforced
+    uint32_t max_header_list_bytes; // advertised only
 };
 
 /**
@@ -119,7 +118,10 @@ AMDRPC_NODISCARD amdrpc_err amdi_h2_create(
         const struct amdi_h2_options *options,
         const struct amdi_h2_events *events, void *ctx, struct amdi_h2 **out);
 
-/** Frees it; on_close follows for every open stream. NULL is accepted. */
+/**
+ * Frees it; streams still open are told nothing more, so their owner closes
+ * them first. NULL is accepted.
+ */
 void amdi_h2_destroy(struct amdi_h2 *h2);
 
 /**
@@ -148,7 +150,9 @@ bool amdi_h2_is_over(const struct amdi_h2 *h2);
 
 /**
  * Server: begins the answer. With @has_body on_body is asked for it, else the
- * stream ends here (gRPC's Trailers-Only).
+ * stream ends here (gRPC's Trailers-Only). When the answer has been sent
+ * while the request has not ended, the stream is reset with NO_ERROR
+ * (RFC 9113, section 8.1).
  */
 AMDRPC_NODISCARD amdrpc_err amdi_h2_submit_response(struct amdi_h2 *h2,
         int32_t stream_id, const struct amdi_h2_field *fields, size_t nfields,

@@ -306,6 +306,15 @@ amdi_transport_write(
     return AMDRPC_EAGAIN;
 }
 
+void
+amdi_transport_shutdown(struct amdi_transport *transport)
+{
+    if (transport_is_open(transport)) {
+        // A socket that is lost already tells so when it is read.
+        (void)shutdown(transport->fd, SHUT_WR);
+    }
+}
+
 static void
 transport_write_rest(struct amdi_transport *transport)
 {

@@ -61,6 +61,12 @@ void amdi_transport_destroy(struct amdi_transport *transport);
 AMDRPC_NODISCARD amdrpc_err amdi_transport_write(
         struct amdi_transport *transport, const struct iovec *iov, int niov);
 
+/**
+ * Says that nothing more will be written. Reading goes on: on_closed follows
+ * when the peer has closed too. Thread: loop.
+ */
+void amdi_transport_shutdown(struct amdi_transport *transport);
+
 /** Tells whether bytes wait for the kernel. */
 bool amdi_transport_is_blocked(const struct amdi_transport *transport);
 
