@@ -15,6 +15,9 @@
 // Part of a line may come from a peer; no peer writes more than this at once.
 #define LOG_LINE_BYTES 1024u
 
+// Most that one character becomes: "\xc2\x80".
+#define LOG_CHAR_BYTES 8u
+
 #define LOG_OFF (-1)
 
 // Set before threads start and read without a lock: the level is the gate.
@@ -48,20 +51,6 @@ amdrpc_log_level_name(amdrpc_log_level level)
     return index < sizeof(names) / sizeof(names[0]) ? names[index] : "debug";
 }
 
-/** Cuts a text that was too long where a character ends, and says so. */
-static size_t
-log_mark_cut(char *text)
-{
-    static const char mark[] = "...";
-    size_t len = LOG_LINE_BYTES - sizeof(mark);
-
-    while (len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80) {
-        len--;
-    }
-    memcpy(text + len, mark, sizeof(mark));
-    return len + sizeof(mark) - 1;
-}
-
 /**
  * Tells whether the byte at @pos could end the line or steer a terminal:
  * control bytes, U+0080 to U+009F, and whatever is not UTF-8.
@@ -80,31 +69,68 @@ log_byte_is_unsafe(const char *text, size_t pos, bool is_utf8)
             (before == 0xc2 && byte < 0xa0);
 }
 
-/** Copies a line with "\x1b" for what is unsafe; drops what has no room. */
-static void
-log_escape(const char *text, size_t len, char out[LOG_LINE_BYTES])
+static bool
+log_is_inside_char(const char *text, size_t pos)
+{
+    return ((uint8_t)text[pos] & 0xc0) == 0x80;
+}
+
+/** Writes one byte as it is, or as "\x1b"; returns how many bytes that took. */
+static size_t
+log_write_byte(char *out, char byte, bool is_unsafe)
 {
     static const char digits[] = "0123456789abcdef";
+
+    out[0] = byte;
+    if (!is_unsafe) {
+        return 1;
+    }
+    out[0] = '\\';
+    out[1] = 'x';
+    out[2] = digits[(uint8_t)byte >> 4];
+    out[3] = digits[(uint8_t)byte & 15];
+    return 4;
+}
+
+/** Copies a line and makes it safe. @is_cut: text is missing already. */
+static void
+log_escape(const char *text, size_t len, bool is_cut, char out[LOG_LINE_BYTES])
+{
+    static const char mark[] = "...";
+    const size_t room = LOG_LINE_BYTES - LOG_CHAR_BYTES - sizeof(mark);
     bool is_utf8 = amdi_utf8_is_valid(text, len);
     size_t pos = 0;
 
-    for (size_t i = 0; i < len && pos + 4 < LOG_LINE_BYTES; i++) {
-        uint8_t byte = (uint8_t)text[i];
+    for (size_t i = 0; i < len; i++) {
+        bool is_start = !is_utf8 || !log_is_inside_char(text, i);
 
-        if (!log_byte_is_unsafe(text, i, is_utf8)) {
-            out[pos++] = text[i];
-            continue;
+        if (is_start && pos > room) {
+            is_cut = true;
+            break;
         }
-        out[pos++] = '\\';
-        out[pos++] = 'x';
-        out[pos++] = digits[byte >> 4];
-        out[pos++] = digits[byte & 15];
+        pos += log_write_byte(
+                out + pos, text[i], log_byte_is_unsafe(text, i, is_utf8));
+    }
+    if (is_cut) {
+        memcpy(out + pos, mark, sizeof(mark));
+        return;
     }
     out[pos] = '\0';
 }
 
-/** Writes context and text; returns the length, cut to the line's. */
-AMDRPC_PRINTF(3, 0)
+/** Cuts a formatted text that filled the line, before its last character. */
+static size_t
+log_cut(const char *text)
+{
+    size_t len = LOG_LINE_BYTES - 2; // the byte there may be half a character
+
+    for (size_t i = 0; i < 3 && log_is_inside_char(text, len); i++) {
+        len--;
+    }
+    return len;
+}
+
+/** Writes context and text; returns the length, larger if it did not fit. */
 static size_t
 log_format(char out[LOG_LINE_BYTES], const char *context, const char *format,
         va_list args)
@@ -114,15 +140,14 @@ log_format(char out[LOG_LINE_BYTES], const char *context, const char *format,
     int text_len;
 
     if (used >= LOG_LINE_BYTES) {
-        return log_mark_cut(out);
+        return used;
     }
     text_len = vsnprintf(out + used, LOG_LINE_BYTES - used, format, args);
     if (text_len < 0) { // only a format of ours could fail
         out[used] = '\0';
         return used;
     }
-    used += (size_t)text_len;
-    return used < LOG_LINE_BYTES ? used : log_mark_cut(out);
+    return used + (size_t)text_len;
 }
 
 void
@@ -132,6 +157,7 @@ amdi_log_write(amdrpc_log_level level, const char *context, const char *id,
     char text[LOG_LINE_BYTES];
     char line[LOG_LINE_BYTES];
     size_t len;
+    bool is_cut;
     va_list args;
 
     if (!amdi_log_is_on(level)) {
@@ -140,7 +166,8 @@ amdi_log_write(amdrpc_log_level level, const char *context, const char *id,
     va_start(args, format);
     len = log_format(text, context, format, args);
     va_end(args);
-    log_escape(text, len, line);
+    is_cut = len >= LOG_LINE_BYTES;
+    log_escape(text, is_cut ? log_cut(text) : len, is_cut, line);
     log_fn(log_arg, level, id, line);
 }
 
