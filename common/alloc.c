@@ -41,9 +41,13 @@ amdi_zalloc(size_t size)
     return amdi_calloc(1, size);
 }
 
+// calloc checks this too, but a sanitizer's calloc ends the program over it.
 void *
 amdi_calloc(size_t count, size_t size)
 {
+    if (size != 0 && count > SIZE_MAX / size) {
+        return NULL;
+    }
     return alloc_must_fail() ? NULL : calloc(count, size);
 }
 
