@@ -131,6 +131,7 @@ log_cut(const char *text)
 }
 
 /** Writes context and text; returns the length, larger if it did not fit. */
+AMDRPC_PRINTF(3, 0)
 static size_t
 log_format(char out[LOG_LINE_BYTES], const char *context, const char *format,
         va_list args)

@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include <string.h>
+#include <unistd.h>
 
 /** What the sink got last. */
 static struct {
@@ -137,6 +138,27 @@ START_TEST(long_line_that_is_not_utf8_fits)
 }
 END_TEST
 
+START_TEST(ready_sink_writes_a_line_to_stderr)
+{
+    char line[128] = "";
+    int saved = dup(STDERR_FILENO);
+    int pipe_fds[2];
+
+    ck_assert_int_eq(pipe(pipe_fds), 0);
+    ck_assert_int_ge(dup2(pipe_fds[1], STDERR_FILENO), 0);
+    amdrpc_log_stderr(NULL, AMDRPC_LOG_WARN, "conn-closed", "conn=12");
+    ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+    ck_assert_int_gt(read(pipe_fds[0], line, sizeof(line) - 1), 0);
+    close(saved);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+
+    ck_assert_uint_eq(strspn(line, "0123456789-T:.Z"),
+            strlen("2038-01-19T03:14:07.000000Z"));
+    ck_assert_ptr_nonnull(strstr(line, "Z warn conn-closed conn=12\n"));
+}
+END_TEST
+
 START_TEST(levels_have_names)
 {
     ck_assert_str_eq(amdrpc_log_level_name(AMDRPC_LOG_ERROR), "error");
@@ -161,6 +183,7 @@ log_suite(void)
     tcase_add_loop_test(lines, long_line_is_cut_where_a_character_ends, 0, 2);
     tcase_add_test(lines, long_line_of_unsafe_bytes_fits);
     tcase_add_test(lines, long_line_that_is_not_utf8_fits);
+    tcase_add_test(lines, ready_sink_writes_a_line_to_stderr);
     tcase_add_test(lines, levels_have_names);
     suite_add_tcase(suite, lines);
     return suite;
