@@ -219,15 +219,14 @@ START_TEST(wire_value_of_binary_names_is_base64)
 }
 END_TEST
 
+/** Adds fields of each kind and asks for a wire value. */
 static amdrpc_err
-metadata_fill(void *unused)
+metadata_fill(amdrpc_metadata *list)
 {
-    amdrpc_metadata *list = NULL;
     const char *value;
     size_t len;
-    amdrpc_err err = amdrpc_metadata_create(&list);
+    amdrpc_err err = AMDRPC_OK;
 
-    (void)unused;
     for (size_t i = 0; i < 20 && err == AMDRPC_OK; i++) {
         err = amdrpc_metadata_add_text(list, "name", "some longer value");
     }
@@ -238,13 +237,45 @@ metadata_fill(void *unused)
         err = amdi_metadata_wire_value(
                 amdrpc_metadata_get(list, "a-bin"), list->arena, &value, &len);
     }
+    return err;
+}
+
+static amdrpc_err
+metadata_make(void *unused)
+{
+    amdrpc_metadata *list = NULL;
+    amdrpc_err err = amdrpc_metadata_create(&list);
+
+    (void)unused;
+    if (err == AMDRPC_OK) {
+        err = metadata_fill(list);
+    }
     amdrpc_metadata_destroy(list);
     return err;
 }
 
 START_TEST(failed_allocation_is_an_error_and_leaks_nothing)
 {
-    ck_assert_uint_ge(test_sweep_allocations(metadata_fill, NULL), 4);
+    ck_assert_uint_ge(test_sweep_allocations(metadata_make, NULL), 4);
+}
+END_TEST
+
+// Blocks serve many fields, so failing an allocation reaches few places; a
+// limit reaches them all.
+START_TEST(limit_anywhere_is_an_error)
+{
+    amdrpc_err err = AMDRPC_ENOMEM;
+    size_t max_bytes = 0;
+
+    while (err == AMDRPC_ENOMEM && max_bytes < 100000) {
+        amdi_arena_fini(&arena);
+        amdi_arena_init(&arena, ++max_bytes);
+        amdi_metadata_init(&metadata, &arena);
+        err = metadata_fill(&metadata);
+    }
+
+    ck_assert_int_eq(err, AMDRPC_OK);
+    ck_assert_uint_le(arena.used_bytes, max_bytes);
 }
 END_TEST
 
@@ -262,6 +293,7 @@ metadata_suite(void)
     tcase_add_loop_test(list, fields_users_may_not_send_are_refused, 0, 20);
     tcase_add_test(list, nul_is_allowed_in_binary_values_only);
     tcase_add_test(list, failed_allocation_is_an_error_and_leaks_nothing);
+    tcase_add_test(list, limit_anywhere_is_an_error);
     suite_add_tcase(suite, list);
     tcase_add_checked_fixture(wire, metadata_set_up, metadata_tear_down);
     tcase_add_test(wire, odd_values_from_the_wire_are_kept);
