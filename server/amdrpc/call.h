@@ -128,11 +128,11 @@ typedef struct amdrpc_call_events {
 } amdrpc_call_events;
 
 /**
- * Sets what is told from now on. Each event is told at the owning loop's
+ * Sets what is told, once for a call. Each event is told at the owning loop's
  * next turn when its condition holds already. None is told once the call has
  * been finished.
  *
- * Thread:  any
+ * Thread:  the handler's, or a loop callback of this call
  * @events  borrowed until the call is finished (usually static)
  * @arg     passed to each
  */

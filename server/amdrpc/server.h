@@ -17,13 +17,15 @@ typedef struct amdrpc_server amdrpc_server;
 
 /** Where a method's handler runs. */
 typedef enum amdrpc_dispatch {
-    AMDRPC_DISPATCH_POOL,   // on a worker; may block
-    AMDRPC_DISPATCH_INLINE, // on the loop; must not block
-    AMDRPC_DISPATCH_SYNC,   // on the loop although it blocks: for comparison
+    AMDRPC_DISPATCH_DEFAULT, // as the server's options say; there: POOL
+    AMDRPC_DISPATCH_POOL,    // on a worker; may block
+    AMDRPC_DISPATCH_INLINE,  // on the loop; must not block
+    AMDRPC_DISPATCH_SYNC,    // on the loop although it blocks: for comparison
 } amdrpc_dispatch;
 
 /** Which calls go first when workers are scarce. */
 typedef enum amdrpc_priority {
+    AMDRPC_PRIORITY_DEFAULT, // NORMAL
     AMDRPC_PRIORITY_HIGH,
     AMDRPC_PRIORITY_NORMAL,
     AMDRPC_PRIORITY_LOW,
@@ -63,7 +65,12 @@ typedef struct amdrpc_server_options {
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_create(
         const amdrpc_server_options *options, amdrpc_server **out);
 
-/** Stops the server if it runs and frees it; NULL is accepted. */
+/**
+ * Drains the server if it runs, waits for every handler, and frees it. NULL is
+ * accepted.
+ *
+ * Thread:  setup
+ */
 void amdrpc_server_destroy(amdrpc_server *server);
 
 /**
@@ -116,6 +123,26 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_listen(
         amdrpc_server *server, const char *address, uint16_t *out_port);
 
 /**
+ * Lists the services: the one that was added at @index, or NULL past the
+ * last.
+ *
+ * Thread:  any, once all have been added
+ * @return  borrowed for the server's life
+ */
+const amdrpc_service_desc *amdrpc_server_get_service(
+        const amdrpc_server *server, size_t index);
+
+/**
+ * Lets @fn be called when a drain begins, before clients are told: the place
+ * to end calls that would otherwise never end, such as watches.
+ *
+ * Thread:  setup; @fn is called on the thread that called amdrpc_server_drain
+ * Errors:  AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_on_drain(
+        amdrpc_server *server, void (*fn)(void *arg), void *arg);
+
+/**
  * Starts loops and workers and begins to accept.
  *
  * Thread:  setup
@@ -135,15 +162,18 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_start(amdrpc_server *server);
 void amdrpc_server_drain(amdrpc_server *server);
 
 /**
- * Waits until a drain has ended. A call once accepted has then ended, and
- * its status has been handed to the kernel or its connection is lost.
+ * Waits until a drain has ended. A call once accepted has then ended, and its
+ * status has been handed to the kernel, or its connection is lost.
  *
  * Thread:  any but loops and workers
+ * Errors:  AMDRPC_ETIMEDOUT  handlers still run some seconds after their calls
+ *                            were cancelled; a process may exit, while
+ *                            amdrpc_server_destroy would wait for them
  */
-void amdrpc_server_wait(amdrpc_server *server);
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_wait(amdrpc_server *server);
 
 /** amdrpc_server_drain, then amdrpc_server_wait. */
-void amdrpc_server_stop(amdrpc_server *server);
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_stop(amdrpc_server *server);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,320 @@
+/** A call as its handler sees it: the public functions, whatever the sink. */
+#include "server/call.h"
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/frame.h"
+#include "common/log.h"
+#include "server/service.h"
+#include "server/unpack.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// A status message for people; longer ones are cut.
+#define MAX_MESSAGE_BYTES 1024u
+
+/** The handler that this thread is in, to see how it left its call. */
+struct running {
+    const struct amdrpc_call *call;
+    bool is_settled; // finished or deferred: the call is no longer ours
+};
+
+static _Thread_local struct running *running;
+
+void
+amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink)
+{
+    memset(call, 0, sizeof(*call));
+    call->sink = sink;
+    amdi_arena_init(&call->arena, /*max_bytes=*/0);
+    amdi_metadata_init(&call->metadata, &call->arena);
+    amdi_list_init(&call->queue_node);
+    atomic_init(&call->is_cancelled, false);
+}
+
+void
+amdi_call_fini(struct amdrpc_call *call)
+{
+    amdi_free(call->request);
+    call->request = NULL;
+    if (call->recv_arena != NULL) {
+        amdi_arena_fini(call->recv_arena);
+    }
+    amdi_arena_fini(&call->arena);
+}
+
+static void
+running_settle(const struct amdrpc_call *call)
+{
+    if (running != NULL && running->call == call) {
+        running->is_settled = true;
+    }
+}
+
+/** The request of a method without request stream, unpacked; or the end. */
+static const ProtobufCMessage *
+call_unpack_request(struct amdrpc_call *call)
+{
+    const struct amdi_message *raw = call->request;
+    ProtobufCMessage *msg = NULL;
+    char why[AMDI_UNPACK_WHY_BYTES];
+    amdrpc_err err = amdi_unpack(call->method->desc->input, raw->data, raw->len,
+            &call->arena, &msg, why);
+
+    if (err == AMDRPC_OK) {
+        return msg;
+    }
+    amdrpc_call_finishf(call,
+            err == AMDRPC_EPROTO ? AMDRPC_STATUS_INTERNAL
+                                 : amdrpc_status_from_err(err),
+            "the request cannot be unpacked: %s", why);
+    return NULL;
+}
+
+void
+amdi_call_run(struct amdrpc_call *call)
+{
+    const struct amdi_method *method = call->method;
+    struct running self = {.call = call};
+    const ProtobufCMessage *request = NULL;
+
+    if (amdrpc_call_is_cancelled(call)) {
+        amdrpc_call_finish(call, AMDRPC_STATUS_CANCELLED, NULL);
+        return;
+    }
+    if (!amdrpc_method_has_request_stream(method->desc)) {
+        request = call_unpack_request(call);
+        if (request == NULL) {
+            return;
+        }
+    }
+    running = &self;
+    method->invoke(method->handlers, call, request, method->user_data);
+    running = NULL;
+    if (!self.is_settled) {
+        amdrpc_call_finishf(call, AMDRPC_STATUS_UNKNOWN,
+                "the handler of %s returned without a status",
+                method->desc->path);
+    }
+}
+
+void
+amdi_call_refuse(
+        struct amdrpc_call *call, amdrpc_status_code code, const char *message)
+{
+    amdrpc_call_finish(call, code, message);
+}
+
+amdrpc_err
+amdrpc_call_send(amdrpc_call *call, const ProtobufCMessage *msg)
+{
+    return call->sink->send(call, msg);
+}
+
+/** Copies a status message; without memory the status goes without one. */
+static const char *
+call_copy_message(amdrpc_call *call, const char *message)
+{
+    size_t len = 0;
+
+    if (message == NULL || message[0] == '\0') {
+        return NULL;
+    }
+    len = strnlen(message, MAX_MESSAGE_BYTES);
+    return amdi_arena_strndup(&call->arena, message, len);
+}
+
+void
+amdrpc_call_finish(
+        amdrpc_call *call, amdrpc_status_code code, const char *message)
+{
+    running_settle(call);
+    call->code = code;
+    call->message = call_copy_message(call, message);
+    call->sink->finish(call);
+}
+
+void
+amdrpc_call_finishf(
+        amdrpc_call *call, amdrpc_status_code code, const char *format, ...)
+{
+    char text[MAX_MESSAGE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    amdrpc_call_finish(call, code, text);
+}
+
+void
+amdrpc_call_reply(amdrpc_call *call, const ProtobufCMessage *msg)
+{
+    amdrpc_err err = amdrpc_call_send(call, msg);
+
+    if (err == AMDRPC_OK) {
+        amdrpc_call_finish(call, AMDRPC_STATUS_OK, NULL);
+        return;
+    }
+    amdrpc_call_finishf(call, amdrpc_status_from_err(err),
+            "the response could not be sent: %s", amdrpc_err_text(err));
+}
+
+void
+amdrpc_call_defer(amdrpc_call *call)
+{
+    running_settle(call);
+}
+
+bool
+amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total)
+{
+    return call->sink->progress(call, done, total) &&
+            !amdrpc_call_is_cancelled(call);
+}
+
+/** Where the message last received lies: made on first use, then reused. */
+static struct amdi_arena *
+call_get_recv_arena(amdrpc_call *call)
+{
+    if (call->recv_arena != NULL) {
+        amdi_arena_reset(call->recv_arena);
+        return call->recv_arena;
+    }
+    call->recv_arena =
+            amdi_arena_alloc(&call->arena, sizeof(*call->recv_arena));
+    if (call->recv_arena != NULL) {
+        amdi_arena_init(call->recv_arena, /*max_bytes=*/0);
+    }
+    return call->recv_arena;
+}
+
+amdrpc_err
+amdrpc_call_recv(amdrpc_call *call, const ProtobufCMessage **out)
+{
+    struct amdi_arena *arena = call_get_recv_arena(call);
+    struct amdi_message *raw = NULL;
+    ProtobufCMessage *msg = NULL;
+    char why[AMDI_UNPACK_WHY_BYTES];
+    amdrpc_err err = AMDRPC_ENOMEM;
+
+    if (arena == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    err = call->sink->recv(call, &raw);
+    if (err != AMDRPC_OK) {
+        return err;
+    }
+    err = amdi_unpack(
+            call->method->desc->input, raw->data, raw->len, arena, &msg, why);
+    amdi_free(raw);
+    if (err != AMDRPC_OK) {
+        return err == AMDRPC_EPROTO ? AMDRPC_EINVAL : err;
+    }
+    *out = msg;
+    return AMDRPC_OK;
+}
+
+void
+amdrpc_call_set_events(
+        amdrpc_call *call, const amdrpc_call_events *events, void *arg)
+{
+    if (call->events != NULL) {
+        return;
+    }
+    call->events_arg = arg;
+    call->events = events;
+    call->sink->set_events(call);
+}
+
+void
+amdrpc_call_after(
+        amdrpc_call *call, uint32_t delay_ms, amdrpc_call_fn fn, void *arg)
+{
+    call->after = (struct amdi_call_after){
+            .at_ms = amdi_clock_now_ms() + delay_ms, .fn = fn, .arg = arg};
+    call->sink->set_after(call);
+}
+
+bool
+amdrpc_call_is_cancelled(const amdrpc_call *call)
+{
+    return atomic_load_explicit(&call->is_cancelled, memory_order_acquire);
+}
+
+int64_t
+amdrpc_call_time_left_ms(const amdrpc_call *call)
+{
+    uint64_t now_ms = amdi_clock_now_ms();
+
+    return call->deadline_at_ms > now_ms
+            ? (int64_t)(call->deadline_at_ms - now_ms)
+            : 0;
+}
+
+const char *
+amdrpc_call_get_peer(const amdrpc_call *call)
+{
+    return call->sink->get_peer(call);
+}
+
+const char *
+amdrpc_call_get_method(const amdrpc_call *call)
+{
+    return call->method->desc->path;
+}
+
+const amdrpc_metadata *
+amdrpc_call_get_metadata(const amdrpc_call *call)
+{
+    return &call->metadata;
+}
+
+/** Adds to a list that is made in the call's arena on first use. */
+static amdrpc_err
+call_add_metadata(amdrpc_call *call, struct amdrpc_metadata **list,
+        const char *name, const void *value, size_t value_len)
+{
+    if (*list == NULL) {
+        struct amdrpc_metadata *made =
+                amdi_arena_alloc(&call->arena, sizeof(*made));
+
+        if (made == NULL) {
+            return AMDRPC_ENOMEM;
+        }
+        amdi_metadata_init(made, &call->arena);
+        *list = made;
+    }
+    return amdrpc_metadata_add(*list, name, value, value_len);
+}
+
+amdrpc_err
+amdrpc_call_add_initial_metadata(amdrpc_call *call, const char *name,
+        const void *value, size_t value_len)
+{
+    if (call->sink->has_sent_initial(call)) {
+        return AMDRPC_ESTATE;
+    }
+    return call_add_metadata(call, &call->initial, name, value, value_len);
+}
+
+void
+amdrpc_call_send_initial_metadata(amdrpc_call *call)
+{
+    call->sink->send_initial(call);
+}
+
+amdrpc_err
+amdrpc_call_add_trailing_metadata(amdrpc_call *call, const char *name,
+        const void *value, size_t value_len)
+{
+    return call_add_metadata(call, &call->trailing, name, value, value_len);
+}
+
+void *
+amdrpc_call_alloc(amdrpc_call *call, size_t size)
+{
+    return amdi_arena_alloc(&call->arena, size);
+}

@@ -1,0 +1,73 @@
+/** A call being served: what its handler, the dispatcher and a sink share. */
+#ifndef AMDI_CALL_H
+#define AMDI_CALL_H
+
+#include <amdrpc/call.h>
+
+#include "common/arena.h"
+#include "common/list.h"
+#include "common/metadata.h"
+#include "server/sink.h"
+
+#include <stdatomic.h>
+
+struct amdi_message;
+struct amdi_method;
+
+/** What amdrpc_call_after asked for. */
+struct amdi_call_after {
+    uint64_t at_ms;
+    amdrpc_call_fn fn; // NULL: nothing
+    void *arg;
+};
+
+/**
+ * Lies in its sink's object (server/stream.h), which owns it and outlives
+ * the handler's finish.
+ */
+struct amdrpc_call {
+    // Set before the call is dispatched, then constant.
+    const struct amdi_sink_ops *sink;
+    struct amdi_method *method;
+    struct amdrpc_metadata metadata; // what the client sent
+    uint64_t deadline_at_ms;         // of amdi_clock
+
+    // The loop's until the call is dispatched, then the handler's.
+    struct amdi_arena arena;
+    struct amdi_message *request;     // owned; NULL with a request stream
+    struct amdrpc_metadata *initial;  // in the arena; NULL for none
+    struct amdrpc_metadata *trailing; // in the arena; NULL for none
+    amdrpc_status_code code;          // once finished
+    const char *message;              // once finished; in the arena or static
+    struct amdi_arena *recv_arena;    // of the message last received
+
+    // The dispatcher's, under its lock.
+    struct amdi_list queue_node;
+    uint64_t queued_at_ns;
+
+    // Set once by the handler, read by the sink when it has been told.
+    const amdrpc_call_events *events;
+    void *events_arg;
+    struct amdi_call_after after;
+
+    // Any thread.
+    atomic_bool is_cancelled;
+};
+
+/** Makes @call ready for a request. */
+void amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink);
+
+/** Frees what the call owns. */
+void amdi_call_fini(struct amdrpc_call *call);
+
+/**
+ * Runs the call's handler in this thread. Afterwards @call must not be touched:
+ * it may have been finished, or will be.
+ */
+void amdi_call_run(struct amdrpc_call *call);
+
+/** Ends a call that was refused before its handler ran. */
+void amdi_call_refuse(
+        struct amdrpc_call *call, amdrpc_status_code code, const char *message);
+
+#endif

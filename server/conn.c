@@ -1,0 +1,540 @@
+/**
+ * One connection: its transport, its HTTP/2 session and its streams.
+ *
+ * Reading feeds the session, which tells of streams; writing happens once for
+ * a turn, in the flush hook: the session fills the loop's output buffer until
+ * it has nothing more or the kernel takes no more. The connection is freed
+ * in its reap hook, never inside its own events. Teardown: transport, then
+ * the streams (their calls are cancelled), then the session.
+ */
+#include "server/conn.h"
+
+#include "common/alloc.h"
+#include "common/assertion.h"
+#include "common/log.h"
+#include "server/server.h"
+#include "server/server_loop.h"
+#include "server/stream.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// How long a client that was told to go away may take to answer a PING.
+#define DRAIN_PING_MS 20000u
+
+// How long a peer that has everything may take to close.
+#define LINGER_MS 2000u
+
+// How long the first bytes of a connection may take (LIMITS: preface).
+#define PREFACE_MS 10000u
+
+// Writes of one connection before others have their turn.
+#define MAX_WRITES_PER_TURN 4
+
+static const uint8_t drain_ping[8] = {'a', 'm', 'd', 'd', 'r', 'a', 'i', 'n'};
+
+static void conn_on_turn_end(struct amdi_hook *hook);
+static void conn_on_reap(struct amdi_hook *hook);
+static void conn_on_timer(struct amdi_timer *timer);
+
+static void
+conn_log(const struct amdi_conn *conn, const char *id, const char *text)
+{
+    char context[32];
+
+    (void)snprintf(context, sizeof(context), "conn=%llu ",
+            (unsigned long long)conn->id);
+    amdi_log_info(context, id, "peer=%s %s", amdi_peer_text(conn->peer), text);
+}
+
+static void
+conn_start_timer(struct amdi_conn *conn, uint64_t delay_ms)
+{
+    amdi_timer_start(conn->sl->loop, &conn->timer,
+            amdi_loop_now_ms(conn->sl->loop) + delay_ms, conn_on_timer);
+}
+
+static void
+conn_set_state(struct amdi_conn *conn, enum amdi_conn_state next)
+{
+    amdi_assert(next > conn->state);
+    conn->state = next;
+    switch (next) {
+    case AMDI_CONN_OPEN:
+        break;
+    case AMDI_CONN_DRAINING:
+        conn_start_timer(conn, DRAIN_PING_MS);
+        break;
+    case AMDI_CONN_ENDING:
+        amdi_timer_stop(&conn->timer);
+        break;
+    case AMDI_CONN_LINGERING:
+        conn_start_timer(conn, LINGER_MS);
+        break;
+    case AMDI_CONN_CLOSED:
+        amdi_timer_stop(&conn->timer);
+        amdi_hook_cancel(&conn->flush);
+        amdi_list_remove(&conn->loop_node);
+        amdi_loop_at_turn_end(conn->sl->loop, AMDI_TURN_REAP, &conn->reap);
+        break;
+    }
+}
+
+/* ---- what the session tells ---- */
+
+static void *
+conn_on_open(void *ctx, int32_t stream_id)
+{
+    struct amdi_conn *conn = ctx;
+    struct amdi_server_loop *sl = conn->sl;
+    struct amdi_stream *stream = NULL;
+
+    if (conn->state == AMDI_CONN_ENDING) {
+        return NULL;
+    }
+    stream = amdi_stream_open(sl, conn, stream_id);
+    if (stream != NULL) {
+        amdi_request_begin(&sl->request, &sl->server->services,
+                &sl->server->request_limits, &stream->call.metadata);
+    }
+    return stream;
+}
+
+static bool
+conn_on_field(void *ctx, void *stream, const struct amdi_h2_field *field)
+{
+    struct amdi_conn *conn = ctx;
+    const struct amdi_stream *s = stream;
+
+    // Trailers of a request mean nothing in gRPC.
+    return s->call.method != NULL || s->state != AMDI_STREAM_OPEN ||
+            amdi_request_field(&conn->sl->request, field);
+}
+
+static void
+conn_on_headers(void *ctx, void *stream, bool is_trailers)
+{
+    (void)ctx;
+    if (!is_trailers) {
+        amdi_stream_on_headers(stream);
+    }
+}
+
+static void
+conn_on_data(void *ctx, void *stream, const uint8_t *data, size_t len)
+{
+    (void)ctx;
+    amdi_stream_on_data(stream, data, len);
+}
+
+static void
+conn_on_end(void *ctx, void *stream)
+{
+    (void)ctx;
+    amdi_stream_on_end(stream);
+}
+
+static void
+conn_on_close(void *ctx, void *stream, enum amdi_h2_code code, bool by_peer)
+{
+    (void)ctx;
+    (void)code;
+    (void)by_peer;
+    amdi_stream_on_close(stream);
+}
+
+static void
+conn_on_body(void *ctx, void *stream, size_t room, struct amdi_h2_body *body)
+{
+    (void)ctx;
+    amdi_stream_on_body(stream, room, body);
+}
+
+static void
+conn_on_take(void *ctx, void *stream, struct amdi_out *out, size_t len)
+{
+    (void)ctx;
+    amdi_stream_on_take(stream, out, len);
+}
+
+static void
+conn_on_goaway(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
+        const uint8_t *debug, size_t debug_len)
+{
+    // The client opens no more streams; those that are open go on.
+    (void)ctx;
+    (void)last_stream_id;
+    (void)code;
+    (void)debug;
+    (void)debug_len;
+}
+
+/** The second half of a drain: everything sent before has been seen. */
+static void
+conn_finish_drain(struct amdi_conn *conn)
+{
+    if (conn->state == AMDI_CONN_DRAINING) {
+        amdi_h2_submit_goaway(conn->h2, AMDI_H2_NO_ERROR, NULL);
+        conn_set_state(conn, AMDI_CONN_ENDING);
+        amdi_conn_flush(conn);
+    }
+}
+
+static void
+conn_on_ping_ack(void *ctx, const uint8_t opaque[8])
+{
+    if (memcmp(opaque, drain_ping, sizeof(drain_ping)) == 0) {
+        conn_finish_drain(ctx);
+    }
+}
+
+static void
+conn_on_settings(void *ctx)
+{
+    struct amdi_conn *conn = ctx;
+
+    if (conn->state == AMDI_CONN_OPEN) {
+        amdi_timer_stop(&conn->timer); // the preface is complete
+    }
+}
+
+static const struct amdi_h2_events h2_events = {
+        .on_open = conn_on_open,
+        .on_field = conn_on_field,
+        .on_headers = conn_on_headers,
+        .on_data = conn_on_data,
+        .on_end = conn_on_end,
+        .on_close = conn_on_close,
+        .on_body = conn_on_body,
+        .on_take = conn_on_take,
+        .on_goaway = conn_on_goaway,
+        .on_ping_ack = conn_on_ping_ack,
+        .on_settings = conn_on_settings,
+};
+
+/* ---- what the transport tells ---- */
+
+static void
+conn_on_read(void *ctx, const uint8_t *data, size_t len)
+{
+    struct amdi_conn *conn = ctx;
+
+    if (conn->state == AMDI_CONN_LINGERING) {
+        return;
+    }
+    if (amdi_h2_receive(conn->h2, data, len) != AMDRPC_OK &&
+            conn->state != AMDI_CONN_CLOSED) {
+        // The flush sends the GOAWAY that says why, and ends the connection.
+        conn->has_failed = true;
+    }
+    amdi_conn_flush(conn);
+}
+
+static void
+conn_on_drained(void *ctx)
+{
+    amdi_conn_flush(ctx);
+}
+
+static void
+conn_on_closed(void *ctx, amdrpc_err err)
+{
+    amdi_conn_close(ctx, amdrpc_err_text(err));
+}
+
+static const struct amdi_transport_events transport_events = {
+        .on_read = conn_on_read,
+        .on_drained = conn_on_drained,
+        .on_closed = conn_on_closed,
+};
+
+/* ---- writing ---- */
+
+void
+amdi_conn_flush(struct amdi_conn *conn)
+{
+    if (conn->state < AMDI_CONN_LINGERING &&
+            !amdi_transport_is_blocked(conn->transport)) {
+        amdi_loop_at_turn_end(conn->sl->loop, AMDI_TURN_FLUSH, &conn->flush);
+    }
+}
+
+void
+amdi_conn_add_taken(struct amdi_conn *conn, struct amdi_list *taken)
+{
+    if (!amdi_list_is_linked(taken)) {
+        amdi_list_push(&conn->taken, taken);
+    }
+}
+
+/** Lets streams free what has been written, and their handlers go on. */
+static void
+conn_release_taken(struct amdi_conn *conn)
+{
+    struct amdi_list *node = NULL;
+
+    while ((node = amdi_list_pop(&conn->taken)) != NULL) {
+        struct amdi_streaming *streaming =
+                AMDI_CONTAINER_OF(node, struct amdi_streaming, taken);
+
+        amdi_stream_on_written(streaming->stream);
+    }
+}
+
+/** One write; returns AMDRPC_EEND when there was nothing. */
+static amdrpc_err
+conn_write_once(struct amdi_conn *conn)
+{
+    struct amdi_out out;
+    amdrpc_err err = AMDRPC_OK;
+
+    amdi_out_init(&out, amdi_loop_write_buffer(conn->sl->loop),
+            AMDI_LOOP_BUFFER_BYTES);
+    err = amdi_h2_produce(conn->h2, &out);
+    if (err == AMDRPC_OK && out.niov == 0) {
+        err = AMDRPC_EEND;
+    } else if (err == AMDRPC_OK) {
+        err = amdi_transport_write(conn->transport, out.iov, out.niov);
+    }
+    conn_release_taken(conn);
+    return err;
+}
+
+/** Everything is written: closes in good order if nothing more can come. */
+static void
+conn_check_over(struct amdi_conn *conn)
+{
+    bool is_over = conn->has_failed || amdi_h2_is_over(conn->h2) ||
+            (conn->state == AMDI_CONN_ENDING && conn->nstreams == 0);
+
+    if (!is_over) {
+        return;
+    }
+    if (conn->has_failed && conn->nstreams > 0) {
+        amdi_conn_close(conn, "the peer broke the protocol");
+        return;
+    }
+    // Closing with unread bytes would make the kernel drop what we wrote.
+    conn_set_state(conn, AMDI_CONN_LINGERING);
+    amdi_transport_shutdown(conn->transport);
+}
+
+static void
+conn_on_turn_end(struct amdi_hook *hook)
+{
+    struct amdi_conn *conn = AMDI_CONTAINER_OF(hook, struct amdi_conn, flush);
+    amdrpc_err err = AMDRPC_OK;
+    int nwrites = 0;
+
+    if (amdi_transport_is_blocked(conn->transport)) {
+        return;
+    }
+    do {
+        err = conn_write_once(conn);
+    } while (err == AMDRPC_OK && ++nwrites < MAX_WRITES_PER_TURN);
+    switch ((int)err) {
+    case AMDRPC_OK:
+        conn->is_going_on = true;
+        amdi_loop_push(conn->sl->loop, &conn->go_on);
+        break;
+    case AMDRPC_EAGAIN:
+        break;
+    case AMDRPC_EEND:
+        conn_check_over(conn);
+        break;
+    default:
+        amdi_conn_close(conn, amdrpc_err_text(err));
+        break;
+    }
+}
+
+/* ---- life ---- */
+
+static void
+conn_on_timer(struct amdi_timer *timer)
+{
+    struct amdi_conn *conn = AMDI_CONTAINER_OF(timer, struct amdi_conn, timer);
+
+    switch (conn->state) {
+    case AMDI_CONN_OPEN:
+        amdi_conn_close(conn, "no HTTP/2 preface came in time");
+        break;
+    case AMDI_CONN_DRAINING:
+        conn_finish_drain(conn);
+        break;
+    case AMDI_CONN_ENDING:
+        amdi_conn_close(conn, "the peer takes no answers");
+        break;
+    case AMDI_CONN_LINGERING:
+        amdi_conn_close(conn, "all was sent");
+        break;
+    case AMDI_CONN_CLOSED:
+        break;
+    }
+}
+
+static void
+conn_free(struct amdi_conn *conn)
+{
+    amdi_transport_destroy(conn->transport);
+    amdi_h2_destroy(conn->h2);
+    amdi_peer_unref(conn->peer);
+    amdi_free(conn);
+}
+
+static void
+conn_on_reap(struct amdi_hook *hook)
+{
+    struct amdi_conn *conn = AMDI_CONTAINER_OF(hook, struct amdi_conn, reap);
+    struct amdi_server_loop *sl = conn->sl;
+
+    if (conn->is_going_on) {
+        return; // conn_on_go_on comes, and brings us back
+    }
+    sl->nconns--;
+    atomic_fetch_sub(&sl->server->nconns, 1);
+    conn_free(conn);
+    amdi_server_loop_check_idle(sl);
+}
+
+static void
+conn_on_go_on(struct amdi_task *task)
+{
+    struct amdi_conn *conn = AMDI_CONTAINER_OF(task, struct amdi_conn, go_on);
+
+    conn->is_going_on = false;
+    if (conn->state == AMDI_CONN_CLOSED) {
+        amdi_loop_at_turn_end(conn->sl->loop, AMDI_TURN_REAP, &conn->reap);
+    } else {
+        amdi_conn_flush(conn);
+    }
+}
+
+static amdrpc_err
+conn_open_session(struct amdi_conn *conn)
+{
+    const struct amdrpc_server *server = conn->sl->server;
+    const struct amdi_h2_options options = {
+            .is_server = true,
+            .max_concurrent_streams = server->options.max_concurrent_streams,
+            .stream_window_bytes = server->options.stream_window_bytes,
+            .connection_window_bytes = server->options.connection_window_bytes,
+            .max_header_list_bytes =
+                    (uint32_t)server->request_limits.max_list_bytes,
+    };
+
+    return amdi_h2_create(&options, &h2_events, conn, &conn->h2);
+}
+
+static amdrpc_err
+conn_open_transport(struct amdi_conn *conn, int fd)
+{
+    char text[64];
+
+    amdi_transport_format_peer(fd, text, sizeof(text));
+    conn->peer = amdi_peer_create(text);
+    if (conn->peer == NULL) {
+        (void)close(fd); // nothing was written to it
+        return AMDRPC_ENOMEM;
+    }
+    return amdi_transport_create(
+            conn->sl->loop, fd, &transport_events, conn, &conn->transport);
+}
+
+static void
+conn_start(struct amdi_conn *conn)
+{
+    struct amdi_server_loop *sl = conn->sl;
+
+    conn->id = atomic_fetch_add(&sl->server->next_conn_id, 1);
+    amdi_list_push(&sl->conns, &conn->loop_node);
+    sl->nconns++;
+    conn_start_timer(conn, PREFACE_MS);
+    conn_log(conn, "conn-opened", "");
+    amdi_conn_flush(conn);
+    if (sl->is_draining) {
+        amdi_conn_drain(conn);
+    }
+}
+
+amdrpc_err
+amdi_conn_create(struct amdi_server_loop *sl, int fd)
+{
+    struct amdi_conn *conn = amdi_zalloc(sizeof(*conn));
+    amdrpc_err err = AMDRPC_ENOMEM;
+
+    if (conn == NULL) {
+        (void)close(fd); // nothing was written to it
+        return AMDRPC_ENOMEM;
+    }
+    conn->sl = sl;
+    amdi_list_init(&conn->loop_node);
+    amdi_list_init(&conn->streams);
+    amdi_list_init(&conn->taken);
+    amdi_hook_init(&conn->flush, conn_on_turn_end);
+    amdi_hook_init(&conn->reap, conn_on_reap);
+    conn->go_on.run = conn_on_go_on;
+    err = conn_open_transport(conn, fd);
+    if (err == AMDRPC_OK) {
+        err = conn_open_session(conn);
+    }
+    if (err != AMDRPC_OK) {
+        conn_free(conn);
+        return err;
+    }
+    conn_start(conn);
+    return AMDRPC_OK;
+}
+
+void
+amdi_conn_stream_closed(struct amdi_conn *conn)
+{
+    conn->nstreams--;
+    if (conn->nstreams == 0 && conn->state == AMDI_CONN_ENDING) {
+        amdi_conn_flush(conn); // whose end looks whether this was the last
+    }
+}
+
+void
+amdi_conn_drain(struct amdi_conn *conn)
+{
+    if (conn->state == AMDI_CONN_OPEN) {
+        conn_set_state(conn, AMDI_CONN_DRAINING);
+        amdi_h2_submit_shutdown_notice(conn->h2);
+        amdi_h2_submit_ping(conn->h2, drain_ping);
+        amdi_conn_flush(conn);
+    }
+}
+
+void
+amdi_conn_cancel_calls(struct amdi_conn *conn)
+{
+    if (conn->state >= AMDI_CONN_LINGERING) {
+        return;
+    }
+    conn_finish_drain(conn);
+    AMDI_LIST_FOREACH (node, &conn->streams) {
+        amdi_stream_cancel(
+                AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node),
+                AMDRPC_STATUS_UNAVAILABLE, "the server is shutting down");
+    }
+    conn_start_timer(conn, LINGER_MS);
+    amdi_conn_flush(conn);
+}
+
+void
+amdi_conn_close(struct amdi_conn *conn, const char *why)
+{
+    struct amdi_list *node = NULL;
+
+    if (conn->state == AMDI_CONN_CLOSED) {
+        return;
+    }
+    conn_log(conn, "conn-closed", why);
+    conn_set_state(conn, AMDI_CONN_CLOSED);
+    while ((node = conn->streams.next) != &conn->streams) {
+        amdi_stream_on_close(
+                AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node));
+    }
+}

@@ -1,0 +1,264 @@
+/** A listening socket; hands connections to the loops in turn. */
+#include "server/listener.h"
+
+#include "common/address.h"
+#include "common/alloc.h"
+#include "common/log.h"
+#include "server/conn.h"
+#include "server/server.h"
+#include "server/server_loop.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+// Connections taken before others on this loop have their turn.
+#define ACCEPTS_PER_TURN 64
+
+struct amdi_listener {
+    // Setup, then the first loop's.
+    struct amdrpc_server *server; // borrowed
+    struct amdi_listener *next;
+    int fd;              // owned; -1 once closed
+    int spare_fd;        // owned; given up to refuse what we have no room for
+    struct event *event; // owned
+    uint32_t next_loop;
+    struct amdi_task stop;
+};
+
+/** A socket on its way to its loop. */
+struct handover {
+    struct amdi_task task;
+    struct amdi_server_loop *sl;
+    int fd;
+};
+
+static amdrpc_err
+listen_error(int code)
+{
+    switch (code) {
+    case EADDRINUSE:
+        return AMDRPC_EADDRINUSE;
+    case EACCES:
+        return AMDRPC_EACCES;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return AMDRPC_EINVAL;
+    default:
+        return AMDRPC_EIO;
+    }
+}
+
+static amdrpc_err
+socket_listen(const struct amdi_address *address, int *out)
+{
+    static const int on = 1;
+    int fd = socket(address->storage.ss_family,
+            SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return AMDRPC_EIO;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) !=
+                    0 ||
+            listen(fd, BACKLOG) != 0) {
+        amdrpc_err err = listen_error(errno);
+
+        (void)close(fd); // the reason to fail is known
+        return err;
+    }
+    *out = fd;
+    return AMDRPC_OK;
+}
+
+amdrpc_err
+amdi_listener_open(struct amdrpc_server *server, const char *address,
+        struct amdi_listener **out, uint16_t *out_port)
+{
+    struct amdi_address parsed;
+    struct amdi_listener *listener = NULL;
+    amdrpc_err err = amdi_address_parse(address, &parsed);
+
+    if (err != AMDRPC_OK) {
+        return err;
+    }
+    listener = amdi_zalloc(sizeof(*listener));
+    if (listener == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    listener->server = server;
+    listener->spare_fd = -1;
+    listener->fd = -1;
+    err = socket_listen(&parsed, &listener->fd);
+    if (err != AMDRPC_OK) {
+        amdi_listener_destroy(listener);
+        return err;
+    }
+    if (out_port != NULL) {
+        *out_port = amdi_address_local_port(listener->fd);
+    }
+    *out = listener;
+    return AMDRPC_OK;
+}
+
+static void
+handover_run(struct amdi_task *task)
+{
+    struct handover *handover = (struct handover *)task;
+    struct amdi_server_loop *sl = handover->sl;
+    int fd = handover->fd;
+
+    amdi_free(handover);
+    if (amdi_conn_create(sl, fd) != AMDRPC_OK) {
+        amdi_log_warn("", "conn-refused", "reason=memory");
+        atomic_fetch_sub(&sl->server->nconns, 1);
+    }
+}
+
+/** Gives the socket to the loop whose turn it is. */
+static void
+listener_hand_over(struct amdi_listener *listener, int fd)
+{
+    struct amdrpc_server *server = listener->server;
+    struct handover *handover = NULL;
+
+    if (atomic_load(&server->nconns) >= server->options.max_connections) {
+        amdi_log_warn("", "conn-refused", "reason=max_connections limit=%u",
+                server->options.max_connections);
+        (void)close(fd); // nothing was written to it
+        return;
+    }
+    handover = amdi_alloc(sizeof(*handover));
+    if (handover == NULL) {
+        (void)close(fd); // nothing was written to it
+        return;
+    }
+    atomic_fetch_add(&server->nconns, 1);
+    handover->task.run = handover_run;
+    handover->sl =
+            &server->loops[listener->next_loop++ % server->options.loops];
+    handover->fd = fd;
+    amdi_loop_post(handover->sl->loop, &handover->task);
+}
+
+static void
+listener_take_spare(struct amdi_listener *listener)
+{
+    if (listener->spare_fd < 0) {
+        listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
+/**
+ * Out of descriptors: what waits would make the socket readable for ever, so
+ * one descriptor was kept to take and close it with.
+ */
+static void
+listener_refuse_one(struct amdi_listener *listener)
+{
+    int fd = -1;
+
+    amdi_log_warn("", "conn-refused", "reason=descriptors");
+    if (listener->spare_fd >= 0) {
+        (void)close(listener->spare_fd); // only read from
+        listener->spare_fd = -1;
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0) {
+            (void)close(fd); // nothing was written to it
+        }
+    }
+    listener_take_spare(listener);
+}
+
+static void
+listener_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct amdi_listener *listener = arg;
+
+    (void)what;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int conn_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (conn_fd >= 0) {
+            listener_hand_over(listener, conn_fd);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            listener_refuse_one(listener);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+static void
+listener_close(struct amdi_listener *listener)
+{
+    if (listener->event != NULL) {
+        event_free(listener->event);
+        listener->event = NULL;
+    }
+    if (listener->fd >= 0) {
+        (void)close(listener->fd); // no data on a listening socket
+        listener->fd = -1;
+    }
+    if (listener->spare_fd >= 0) {
+        (void)close(listener->spare_fd); // only read from
+        listener->spare_fd = -1;
+    }
+}
+
+static void
+listener_run_stop(struct amdi_task *task)
+{
+    listener_close(AMDI_CONTAINER_OF(task, struct amdi_listener, stop));
+}
+
+amdrpc_err
+amdi_listener_start(struct amdi_listener *listener)
+{
+    struct event_base *base = amdi_loop_base(listener->server->loops[0].loop);
+
+    listener->stop.run = listener_run_stop;
+    listener_take_spare(listener);
+    listener->event = event_new(base, listener->fd, EV_READ | EV_PERSIST,
+            listener_on_readable, listener);
+    if (listener->event == NULL || event_add(listener->event, NULL) != 0) {
+        return AMDRPC_ENOMEM;
+    }
+    return AMDRPC_OK;
+}
+
+void
+amdi_listener_stop(struct amdi_listener *listener)
+{
+    amdi_loop_post(listener->server->loops[0].loop, &listener->stop);
+}
+
+void
+amdi_listener_destroy(struct amdi_listener *listener)
+{
+    if (listener != NULL) {
+        listener_close(listener);
+        amdi_free(listener);
+    }
+}
+
+struct amdi_listener *
+amdi_listener_next(const struct amdi_listener *listener)
+{
+    return listener->next;
+}
+
+void
+amdi_listener_link(struct amdi_listener *listener, struct amdi_listener *next)
+{
+    listener->next = next;
+}

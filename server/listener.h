@@ -1,0 +1,30 @@
+/** A listening socket; hands connections to the loops in turn. */
+#ifndef AMDI_LISTENER_H
+#define AMDI_LISTENER_H
+
+#include <amdrpc/err.h>
+
+#include <stdint.h>
+
+struct amdi_listener;
+struct amdrpc_server;
+
+/** As amdrpc_server_listen. Thread: setup. */
+AMDRPC_NODISCARD amdrpc_err amdi_listener_open(struct amdrpc_server *server,
+        const char *address, struct amdi_listener **out, uint16_t *out_port);
+
+/** Begins to accept, on the server's first loop. Thread: setup. */
+AMDRPC_NODISCARD amdrpc_err amdi_listener_start(struct amdi_listener *listener);
+
+/** Stops accepting and closes the socket, on that loop, soon. Thread: any. */
+void amdi_listener_stop(struct amdi_listener *listener);
+
+/** Frees it; its loop has ended or never ran. NULL is accepted. */
+void amdi_listener_destroy(struct amdi_listener *listener);
+
+/** For the server's list. */
+struct amdi_listener *amdi_listener_next(const struct amdi_listener *listener);
+void amdi_listener_link(
+        struct amdi_listener *listener, struct amdi_listener *next);
+
+#endif

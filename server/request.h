@@ -1,0 +1,81 @@
+/** A request's header fields, and what they mean for a gRPC call. Pure. */
+#ifndef AMDI_REQUEST_H
+#define AMDI_REQUEST_H
+
+#include <amdrpc/metadata.h>
+#include <amdrpc/status.h>
+
+#include "common/h2.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct amdi_method;
+struct amdi_service_table;
+
+// Most of an unknown path that an error message quotes.
+#define AMDI_REQUEST_QUOTE_BYTES 128u
+
+/** Bounds of a header list; a client makes it grow. */
+struct amdi_request_limits {
+    size_t max_list_bytes; // name + value + 32 for each field (RFC 9113)
+    size_t max_fields;
+};
+
+enum amdi_request_verb {
+    AMDI_VERB_NONE,
+    AMDI_VERB_POST,
+    AMDI_VERB_GET,
+    AMDI_VERB_OTHER,
+};
+
+/** A header block being read; one at a time for a connection. */
+struct amdi_request {
+    const struct amdi_service_table *services; // borrowed
+    const struct amdi_request_limits *limits;  // borrowed
+    struct amdrpc_metadata *metadata;          // borrowed; filled in
+
+    enum amdi_request_verb verb;
+    struct amdi_method *method;          // NULL: no such method
+    char path[AMDI_REQUEST_QUOTE_BYTES]; // as far as it fits, when no method
+    bool has_path;
+    bool has_service; // of the path, when no method
+    bool has_grpc_content_type;
+    uint64_t timeout_ns; // 0: none
+    bool is_gzipped;     // grpc-encoding
+
+    size_t nfields;
+    size_t list_bytes;
+    amdrpc_status_code bad; // OK, or what a field brought about …
+    const char *bad_what;   // … and a static sentence about it
+};
+
+void amdi_request_begin(struct amdi_request *request,
+        const struct amdi_service_table *services,
+        const struct amdi_request_limits *limits,
+        struct amdrpc_metadata *metadata);
+
+/**
+ * Takes one field. False: the request is malformed (RFC 9113, section 8.3.1).
+ */
+bool amdi_request_field(
+        struct amdi_request *request, const struct amdi_h2_field *field);
+
+/** What becomes of a request once its header block is complete. */
+struct amdi_request_verdict {
+    enum {
+        AMDI_REQUEST_SERVE,     // go on: a call of `method`
+        AMDI_REQUEST_STATUS,    // end it with `code` and `message`
+        AMDI_REQUEST_HTTP,      // answer with `http_status` and `message`
+        AMDI_REQUEST_MALFORMED, // reset it
+    } kind;
+    amdrpc_status_code code;
+    const char *http_status;
+    char message[AMDI_REQUEST_QUOTE_BYTES + 64];
+};
+
+void amdi_request_end(
+        const struct amdi_request *request, struct amdi_request_verdict *out);
+
+#endif

@@ -1,0 +1,408 @@
+/**
+ * The server: set up, started, drained, destroyed.
+ *
+ * Teardown: listeners stop, connections are told and finish their calls, the
+ * workers end, the loops end, and only then is memory freed: what a loop or
+ * a worker may still touch outlives its thread.
+ */
+#include "server/server.h"
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/dispatch.h"
+#include "server/listener.h"
+#include "server/server_loop.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_MAX_LOOPS 4u
+#define DEFAULT_MAX_CONNECTIONS 10000u
+#define DEFAULT_MAX_STREAMS 128u
+#define DEFAULT_RECV_BYTES (4u * 1024 * 1024)
+#define DEFAULT_SEND_BYTES (16u * 1024 * 1024)
+#define DEFAULT_QUEUED_BYTES (256u * 1024)
+#define DEFAULT_DRAIN_MS 30000u
+#define DEFAULT_MAX_QUEUED 1024u
+#define DEFAULT_DEADLINE_MS (10u * 60 * 1000)
+
+// A client makes these grow; a request of common clients has below 1 KiB.
+#define MAX_HEADER_LIST_BYTES 16384u
+#define MAX_HEADER_FIELDS 100u
+
+#define STREAM_WINDOW_BYTES (64u * 1024)
+#define CONNECTION_WINDOW_BYTES (1024u * 1024)
+
+// More threads than this are a mistake in the options.
+#define MAX_THREADS 4096u
+
+// How long cancelled calls may take before a drain is given up.
+#define CANCEL_GRACE_MS 5000u
+
+struct amdi_drain_hook {
+    struct amdi_drain_hook *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static uint32_t
+cpu_count(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (uint32_t)n : 1;
+}
+
+static uint32_t
+value_or(uint32_t value, uint32_t fallback)
+{
+    return value != 0 ? value : fallback;
+}
+
+static void
+server_set_options(struct amdrpc_server *server, const amdrpc_server_options *o)
+{
+    uint32_t ncpus = cpu_count();
+    uint32_t nloops = ncpus < DEFAULT_MAX_LOOPS ? ncpus : DEFAULT_MAX_LOOPS;
+
+    server->options.loops = value_or(o->loops, nloops);
+    server->options.workers = value_or(o->workers, 2 * ncpus);
+    server->options.max_connections =
+            value_or(o->max_connections, DEFAULT_MAX_CONNECTIONS);
+    server->options.max_concurrent_streams =
+            value_or(o->max_concurrent_streams, DEFAULT_MAX_STREAMS);
+    server->options.max_recv_message_bytes =
+            value_or(o->max_recv_message_bytes, DEFAULT_RECV_BYTES);
+    server->options.max_send_message_bytes =
+            value_or(o->max_send_message_bytes, DEFAULT_SEND_BYTES);
+    server->options.max_queued_bytes =
+            value_or(o->max_queued_bytes, DEFAULT_QUEUED_BYTES);
+    server->options.drain_timeout_ms =
+            value_or(o->drain_timeout_ms, DEFAULT_DRAIN_MS);
+    server->options.stream_window_bytes = STREAM_WINDOW_BYTES;
+    server->options.connection_window_bytes = CONNECTION_WINDOW_BYTES;
+    server->request_limits = (struct amdi_request_limits){
+            .max_list_bytes = MAX_HEADER_LIST_BYTES,
+            .max_fields = MAX_HEADER_FIELDS};
+    server->default_policy =
+            (amdrpc_policy){.dispatch = o->dispatch == AMDRPC_DISPATCH_DEFAULT
+                            ? AMDRPC_DISPATCH_POOL
+                            : o->dispatch,
+                    .priority = AMDRPC_PRIORITY_NORMAL,
+                    .max_running = server->options.workers,
+                    .max_queued = DEFAULT_MAX_QUEUED,
+                    .default_deadline_ms = DEFAULT_DEADLINE_MS};
+}
+
+static amdrpc_err
+server_create_threads(struct amdrpc_server *server)
+{
+    amdrpc_err err = amdi_dispatcher_create(
+            server->options.workers, &server->dispatcher);
+
+    if (err != AMDRPC_OK) {
+        return err;
+    }
+    server->loops = amdi_calloc(server->options.loops, sizeof(*server->loops));
+    if (server->loops == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    for (uint32_t i = 0; i < server->options.loops; i++) {
+        err = amdi_server_loop_init(&server->loops[i], server, i);
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+    }
+    return AMDRPC_OK;
+}
+
+static void
+cond_init_monotonic(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    // None of these can fail with these arguments.
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(cond, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
+amdrpc_err
+amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
+{
+    static const amdrpc_server_options defaults;
+    const amdrpc_server_options *o = options == NULL ? &defaults : options;
+    struct amdrpc_server *server = NULL;
+    amdrpc_err err = AMDRPC_OK;
+
+    if (o->loops > MAX_THREADS || o->workers > MAX_THREADS) {
+        return AMDRPC_EINVAL;
+    }
+    server = amdi_zalloc(sizeof(*server));
+    if (server == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    pthread_mutex_init(&server->mtx, NULL);
+    cond_init_monotonic(&server->has_changed);
+    amdi_service_table_init(&server->services);
+    server_set_options(server, o);
+    err = server_create_threads(server);
+    if (err != AMDRPC_OK) {
+        amdrpc_server_destroy(server);
+        return err;
+    }
+    *out = server;
+    return AMDRPC_OK;
+}
+
+static enum amdi_server_state
+server_get_state(struct amdrpc_server *server)
+{
+    enum amdi_server_state state = AMDI_SERVER_SETUP;
+
+    pthread_mutex_lock(&server->mtx);
+    state = server->state;
+    pthread_mutex_unlock(&server->mtx);
+    return state;
+}
+
+/** Moves to @next if the server is at @from; the only writer of its state. */
+static bool
+server_move_state(struct amdrpc_server *server, enum amdi_server_state from,
+        enum amdi_server_state next)
+{
+    bool has_moved = false;
+
+    pthread_mutex_lock(&server->mtx);
+    has_moved = server->state == from;
+    if (has_moved) {
+        server->state = next;
+        pthread_cond_broadcast(&server->has_changed);
+    }
+    pthread_mutex_unlock(&server->mtx);
+    return has_moved;
+}
+
+static void
+server_free_lists(struct amdrpc_server *server)
+{
+    while (server->listeners != NULL) {
+        struct amdi_listener *listener = server->listeners;
+
+        server->listeners = amdi_listener_next(listener);
+        amdi_listener_destroy(listener);
+    }
+    while (server->drain_hooks != NULL) {
+        struct amdi_drain_hook *hook = server->drain_hooks;
+
+        server->drain_hooks = hook->next;
+        amdi_free(hook);
+    }
+}
+
+static void
+server_join_threads(struct amdrpc_server *server)
+{
+    if (server->dispatcher != NULL) {
+        amdi_dispatcher_stop(server->dispatcher);
+    }
+    for (uint32_t i = 0; server->loops != NULL && i < server->options.loops;
+            i++) {
+        if (server->loops[i].loop != NULL) {
+            amdi_loop_stop(server->loops[i].loop);
+            amdi_loop_join(server->loops[i].loop);
+        }
+    }
+}
+
+void
+amdrpc_server_destroy(amdrpc_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (server_get_state(server) != AMDI_SERVER_SETUP) {
+        amdrpc_server_drain(server);
+        // A handler that does not end keeps us here: its memory is ours.
+        while (amdrpc_server_wait(server) != AMDRPC_OK) {
+            amdi_log_warn("", "server-stop-waits", "calls are still running");
+        }
+    }
+    server_join_threads(server);
+    server_free_lists(server);
+    for (uint32_t i = 0; server->loops != NULL && i < server->options.loops;
+            i++) {
+        amdi_server_loop_fini(&server->loops[i]);
+    }
+    amdi_free(server->loops);
+    amdi_dispatcher_destroy(server->dispatcher);
+    amdi_service_table_fini(&server->services);
+    pthread_cond_destroy(&server->has_changed);
+    pthread_mutex_destroy(&server->mtx);
+    amdi_free(server);
+}
+
+amdrpc_err
+amdrpc_server_add_service(amdrpc_server *server,
+        const amdrpc_service_desc *desc, const amdrpc_invoke_fn *invoke,
+        const void *handlers, void *user_data)
+{
+    return amdi_service_table_add(&server->services, desc, invoke, handlers,
+            user_data, &server->default_policy);
+}
+
+const amdrpc_service_desc *
+amdrpc_server_get_service(const amdrpc_server *server, size_t index)
+{
+    return amdi_service_table_at(&server->services, index);
+}
+
+amdrpc_err
+amdrpc_server_set_policy(
+        amdrpc_server *server, const char *path, const amdrpc_policy *policy)
+{
+    return amdi_service_table_set_policy(
+            &server->services, path, policy, &server->default_policy);
+}
+
+amdrpc_err
+amdrpc_server_listen(
+        amdrpc_server *server, const char *address, uint16_t *out_port)
+{
+    struct amdi_listener *listener = NULL;
+    amdrpc_err err = amdi_listener_open(server, address, &listener, out_port);
+
+    if (err == AMDRPC_OK) {
+        amdi_listener_link(listener, server->listeners);
+        server->listeners = listener;
+    }
+    return err;
+}
+
+amdrpc_err
+amdrpc_server_on_drain(amdrpc_server *server, void (*fn)(void *arg), void *arg)
+{
+    struct amdi_drain_hook *hook = amdi_alloc(sizeof(*hook));
+
+    if (hook == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    *hook = (struct amdi_drain_hook){
+            .next = server->drain_hooks, .fn = fn, .arg = arg};
+    server->drain_hooks = hook;
+    return AMDRPC_OK;
+}
+
+static amdrpc_err
+server_start_listeners(struct amdrpc_server *server)
+{
+    for (struct amdi_listener *l = server->listeners; l != NULL;
+            l = amdi_listener_next(l)) {
+        amdrpc_err err = amdi_listener_start(l);
+
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+    }
+    return AMDRPC_OK;
+}
+
+amdrpc_err
+amdrpc_server_start(amdrpc_server *server)
+{
+    amdrpc_err err = AMDRPC_ESTATE;
+
+    if (server_get_state(server) != AMDI_SERVER_SETUP) {
+        return AMDRPC_ESTATE;
+    }
+    err = server_start_listeners(server);
+    if (err == AMDRPC_OK) {
+        err = amdi_dispatcher_start(server->dispatcher);
+    }
+    for (uint32_t i = 0; err == AMDRPC_OK && i < server->options.loops; i++) {
+        err = amdi_loop_start(server->loops[i].loop);
+    }
+    if (err == AMDRPC_OK) {
+        (void)server_move_state(server, AMDI_SERVER_SETUP, AMDI_SERVER_RUNNING);
+    }
+    return err;
+}
+
+void
+amdrpc_server_drain(amdrpc_server *server)
+{
+    if (!server_move_state(server, AMDI_SERVER_RUNNING, AMDI_SERVER_DRAINING)) {
+        return;
+    }
+    amdi_log_info("", "server-draining", "timeout_ms=%u",
+            server->options.drain_timeout_ms);
+    for (struct amdi_drain_hook *hook = server->drain_hooks; hook != NULL;
+            hook = hook->next) {
+        hook->fn(hook->arg);
+    }
+    for (struct amdi_listener *l = server->listeners; l != NULL;
+            l = amdi_listener_next(l)) {
+        amdi_listener_stop(l);
+    }
+    for (uint32_t i = 0; i < server->options.loops; i++) {
+        amdi_server_loop_drain(&server->loops[i]);
+    }
+}
+
+void
+amdi_server_loop_is_idle(struct amdrpc_server *server)
+{
+    if (atomic_fetch_add(&server->nidle_loops, 1) + 1 ==
+            server->options.loops) {
+        (void)server_move_state(
+                server, AMDI_SERVER_DRAINING, AMDI_SERVER_DRAINED);
+    }
+}
+
+static struct timespec
+deadline_after_ms(uint64_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail
+    at.tv_sec += (time_t)(ms / 1000);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+amdrpc_err
+amdrpc_server_wait(amdrpc_server *server)
+{
+    int rv = 0;
+
+    pthread_mutex_lock(&server->mtx);
+    while (server->state == AMDI_SERVER_RUNNING) {
+        pthread_cond_wait(&server->has_changed, &server->mtx);
+    }
+    if (server->state == AMDI_SERVER_DRAINING) {
+        struct timespec at = deadline_after_ms(
+                server->options.drain_timeout_ms + CANCEL_GRACE_MS);
+
+        while (server->state == AMDI_SERVER_DRAINING && rv == 0) {
+            rv = pthread_cond_timedwait(
+                    &server->has_changed, &server->mtx, &at);
+        }
+    }
+    pthread_mutex_unlock(&server->mtx);
+    return rv == 0 ? AMDRPC_OK : AMDRPC_ETIMEDOUT;
+}
+
+amdrpc_err
+amdrpc_server_stop(amdrpc_server *server)
+{
+    amdrpc_server_drain(server);
+    return amdrpc_server_wait(server);
+}

@@ -1,0 +1,65 @@
+/** The server: what its files share. */
+#ifndef AMDI_SERVER_H
+#define AMDI_SERVER_H
+
+#include <amdrpc/server.h>
+
+#include "server/request.h"
+#include "server/service.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct amdi_dispatcher;
+struct amdi_listener;
+struct amdi_server_loop;
+
+enum amdi_server_state {
+    AMDI_SERVER_SETUP,    // services and listeners are added
+    AMDI_SERVER_RUNNING,  // serving
+    AMDI_SERVER_DRAINING, // no new connections; calls are finished
+    AMDI_SERVER_DRAINED,  // no connection and no call is left
+};
+
+struct amdi_drain_hook;
+
+/** amdrpc_server_options with every value set. */
+struct amdi_server_options {
+    uint32_t loops;
+    uint32_t workers;
+    uint32_t max_connections;
+    uint32_t max_concurrent_streams;
+    uint32_t max_recv_message_bytes;
+    uint32_t max_send_message_bytes;
+    uint32_t max_queued_bytes;
+    uint32_t drain_timeout_ms;
+    uint32_t stream_window_bytes;
+    uint32_t connection_window_bytes;
+};
+
+struct amdrpc_server {
+    // Setup only; constant once started.
+    struct amdi_server_options options;
+    struct amdi_request_limits request_limits;
+    amdrpc_policy default_policy;
+    struct amdi_service_table services;
+    struct amdi_server_loop *loops;      // owned; options.loops of them
+    struct amdi_dispatcher *dispatcher;  // owned
+    struct amdi_listener *listeners;     // owned, linked by next
+    struct amdi_drain_hook *drain_hooks; // owned, linked by next
+
+    // Any thread.
+    atomic_uint nconns;
+    atomic_uint nidle_loops; // of those that drain
+    atomic_ullong next_conn_id;
+
+    // Any thread, under mtx.
+    pthread_mutex_t mtx;
+    pthread_cond_t has_changed; // of state
+    enum amdi_server_state state;
+};
+
+/** A loop has neither connections nor calls any more. Thread: loops. */
+void amdi_server_loop_is_idle(struct amdrpc_server *server);
+
+#endif

@@ -1,0 +1,221 @@
+/** One loop of a server: its connections, and what one turn collects. */
+#include "server/server_loop.h"
+
+#include "common/alloc.h"
+#include "server/conn.h"
+#include "server/dispatch.h"
+#include "server/server.h"
+#include "server/service.h"
+#include "server/stream.h"
+
+#include <stdio.h>
+
+// How soon a loop that handed calls over looks after the workers again.
+#define LOOK_AFTER_MS 5u
+
+// Streams kept for reuse; about as many as one busy connection has.
+#define MAX_FREE_STREAMS 256u
+
+static struct amdi_stream *
+stream_of_node(struct amdi_list *queue_node)
+{
+    return amdi_stream_of(
+            AMDI_CONTAINER_OF(queue_node, struct amdrpc_call, queue_node));
+}
+
+/* ---- calls on their way to handlers ---- */
+
+void
+amdi_server_loop_start_call(
+        struct amdi_server_loop *sl, struct amdi_stream *stream)
+{
+    amdi_list_push(&sl->ready, &stream->call.queue_node);
+    amdi_loop_at_turn_end(sl->loop, AMDI_TURN_HAND_OVER, &sl->hand_over);
+}
+
+bool
+amdi_server_loop_unstart_call(
+        struct amdi_server_loop *sl, struct amdi_stream *stream)
+{
+    if (stream->work == AMDI_WORK_READY) {
+        amdi_list_remove(&stream->call.queue_node);
+        return true;
+    }
+    return amdi_dispatcher_cancel(sl->server->dispatcher, &stream->call);
+}
+
+static void
+server_loop_on_look_after(struct amdi_timer *timer)
+{
+    struct amdi_server_loop *sl =
+            AMDI_CONTAINER_OF(timer, struct amdi_server_loop, look_after);
+
+    if (amdi_dispatcher_look_after(
+                sl->server->dispatcher, &sl->worker_progress)) {
+        amdi_timer_start(sl->loop, timer,
+                amdi_loop_now_ms(sl->loop) + LOOK_AFTER_MS,
+                server_loop_on_look_after);
+    }
+}
+
+static void
+server_loop_hand_to_workers(
+        struct amdi_server_loop *sl, struct amdi_list *pooled)
+{
+    struct amdi_list refused;
+    struct amdi_list *node = NULL;
+
+    amdi_list_init(&refused);
+    amdi_dispatcher_submit(sl->server->dispatcher, pooled, &refused);
+    while ((node = amdi_list_pop(&refused)) != NULL) {
+        amdi_stream_fail(stream_of_node(node), AMDRPC_STATUS_RESOURCE_EXHAUSTED,
+                "too many calls of this method are waiting");
+    }
+    if (!amdi_timer_is_running(&sl->look_after)) {
+        amdi_timer_start(sl->loop, &sl->look_after,
+                amdi_loop_now_ms(sl->loop) + LOOK_AFTER_MS,
+                server_loop_on_look_after);
+    }
+}
+
+/** Runs what is inline and hands the rest to the workers together. */
+static void
+server_loop_on_hand_over(struct amdi_hook *hook)
+{
+    struct amdi_server_loop *sl =
+            AMDI_CONTAINER_OF(hook, struct amdi_server_loop, hand_over);
+    struct amdi_list pooled;
+    struct amdi_list *node = NULL;
+
+    amdi_list_init(&pooled);
+    while ((node = amdi_list_pop(&sl->ready)) != NULL) {
+        struct amdi_stream *stream = stream_of_node(node);
+
+        amdi_stream_set_work(stream, AMDI_WORK_OUT);
+        if (stream->call.method->policy.dispatch == AMDRPC_DISPATCH_POOL) {
+            amdi_list_push(&pooled, node);
+        } else {
+            amdi_call_run(&stream->call);
+        }
+    }
+    if (!amdi_list_is_empty(&pooled)) {
+        server_loop_hand_to_workers(sl, &pooled);
+    }
+}
+
+/* ---- streams that are gone ---- */
+
+void
+amdi_server_loop_reap_stream(
+        struct amdi_server_loop *sl, struct amdi_stream *stream)
+{
+    if (!amdi_list_is_linked(&stream->conn_node)) {
+        amdi_list_push(&sl->closed_streams, &stream->conn_node);
+        amdi_loop_at_turn_end(sl->loop, AMDI_TURN_REAP, &sl->reap);
+    }
+}
+
+static void
+server_loop_on_reap(struct amdi_hook *hook)
+{
+    struct amdi_server_loop *sl =
+            AMDI_CONTAINER_OF(hook, struct amdi_server_loop, reap);
+    struct amdi_list *node = NULL;
+
+    while ((node = amdi_list_pop(&sl->closed_streams)) != NULL) {
+        struct amdi_stream *stream =
+                AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node);
+
+        amdi_stream_fini(stream);
+        if (sl->nfree_streams < MAX_FREE_STREAMS) {
+            amdi_list_push(&sl->free_streams, &stream->conn_node);
+            sl->nfree_streams++;
+        } else {
+            amdi_free(stream);
+        }
+    }
+    amdi_server_loop_check_idle(sl);
+}
+
+/* ---- drain ---- */
+
+void
+amdi_server_loop_check_idle(struct amdi_server_loop *sl)
+{
+    if (sl->is_draining && !sl->is_idle && sl->nconns == 0 &&
+            sl->nstreams == 0) {
+        sl->is_idle = true;
+        amdi_timer_stop(&sl->drain_timer);
+        amdi_server_loop_is_idle(sl->server);
+    }
+}
+
+static void
+server_loop_on_drain_timeout(struct amdi_timer *timer)
+{
+    struct amdi_server_loop *sl =
+            AMDI_CONTAINER_OF(timer, struct amdi_server_loop, drain_timer);
+
+    AMDI_LIST_FOREACH (node, &sl->conns) {
+        amdi_conn_cancel_calls(
+                AMDI_CONTAINER_OF(node, struct amdi_conn, loop_node));
+    }
+}
+
+static void
+server_loop_run_drain(struct amdi_task *task)
+{
+    struct amdi_server_loop *sl =
+            AMDI_CONTAINER_OF(task, struct amdi_server_loop, drain_task);
+
+    sl->is_draining = true;
+    AMDI_LIST_FOREACH (node, &sl->conns) {
+        amdi_conn_drain(AMDI_CONTAINER_OF(node, struct amdi_conn, loop_node));
+    }
+    amdi_timer_start(sl->loop, &sl->drain_timer,
+            amdi_loop_now_ms(sl->loop) + sl->server->options.drain_timeout_ms,
+            server_loop_on_drain_timeout);
+    amdi_server_loop_check_idle(sl);
+}
+
+void
+amdi_server_loop_drain(struct amdi_server_loop *sl)
+{
+    amdi_loop_post(sl->loop, &sl->drain_task);
+}
+
+/* ---- life ---- */
+
+amdrpc_err
+amdi_server_loop_init(
+        struct amdi_server_loop *sl, struct amdrpc_server *server, size_t index)
+{
+    char name[16];
+
+    sl->server = server;
+    amdi_list_init(&sl->conns);
+    amdi_list_init(&sl->ready);
+    amdi_list_init(&sl->free_streams);
+    amdi_list_init(&sl->closed_streams);
+    amdi_hook_init(&sl->hand_over, server_loop_on_hand_over);
+    amdi_hook_init(&sl->reap, server_loop_on_reap);
+    amdi_arena_init(&sl->scratch, /*max_bytes=*/0);
+    sl->drain_task.run = server_loop_run_drain;
+    (void)snprintf(name, sizeof(name), "amd-loop-%zu", index);
+    return amdi_loop_create(name, &sl->loop);
+}
+
+void
+amdi_server_loop_fini(struct amdi_server_loop *sl)
+{
+    struct amdi_list *node = NULL;
+
+    if (sl->server == NULL) {
+        return;
+    }
+    while ((node = amdi_list_pop(&sl->free_streams)) != NULL) {
+        amdi_free(AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node));
+    }
+    amdi_arena_fini(&sl->scratch);
+    amdi_loop_destroy(sl->loop);
+}

@@ -1,0 +1,238 @@
+/** The server's methods, and how a path finds one. */
+#include "server/service.h"
+
+#include "common/alloc.h"
+
+#include <string.h>
+
+struct service {
+    const amdrpc_service_desc *desc;
+    struct amdi_method *methods; // owned
+};
+
+void
+amdi_service_table_init(struct amdi_service_table *table)
+{
+    memset(table, 0, sizeof(*table));
+}
+
+void
+amdi_service_table_fini(struct amdi_service_table *table)
+{
+    for (size_t i = 0; i < table->nservices; i++) {
+        amdi_free(table->services[i].methods);
+    }
+    amdi_free(table->services);
+    amdi_free(table->slots);
+    amdi_service_table_init(table);
+}
+
+/** FNV-1a: short paths, once for each call. */
+static size_t
+path_hash(const char *path, size_t len)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (uint8_t)path[i]) * 0x100000001b3u;
+    }
+    return (size_t)(hash ^ (hash >> 29));
+}
+
+static void
+slots_insert(struct amdi_method **slots, size_t nslots, struct amdi_method *m)
+{
+    size_t i = path_hash(m->desc->path, m->path_len) & (nslots - 1);
+
+    while (slots[i] != NULL) {
+        i = (i + 1) & (nslots - 1);
+    }
+    slots[i] = m;
+}
+
+static size_t
+table_count_methods(const struct amdi_service_table *table)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < table->nservices; i++) {
+        n += table->services[i].desc->nmethods;
+    }
+    return n;
+}
+
+/** Builds the hash table anew, at most half full. */
+static amdrpc_err
+table_rehash(struct amdi_service_table *table)
+{
+    size_t nslots = 16;
+    struct amdi_method **slots = NULL;
+
+    while (nslots < 2 * table_count_methods(table)) {
+        nslots *= 2;
+    }
+    slots = amdi_calloc(nslots, sizeof(struct amdi_method *));
+    if (slots == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    for (size_t i = 0; i < table->nservices; i++) {
+        for (size_t k = 0; k < table->services[i].desc->nmethods; k++) {
+            slots_insert(slots, nslots, &table->services[i].methods[k]);
+        }
+    }
+    amdi_free(table->slots);
+    table->slots = slots;
+    table->nslots = nslots;
+    return AMDRPC_OK;
+}
+
+static void
+method_init(struct amdi_method *method, const amdrpc_method_desc *desc,
+        amdrpc_invoke_fn invoke, const void *handlers, void *user_data,
+        const amdrpc_policy *policy)
+{
+    method->desc = desc;
+    method->path_len = strlen(desc->path);
+    method->invoke = invoke;
+    method->handlers = handlers;
+    method->user_data = user_data;
+    method->policy = *policy;
+    method->service_ns = AMDI_QUICK_NS;
+    amdi_list_init(&method->queued);
+    amdi_list_init(&method->ready_node);
+}
+
+amdrpc_err
+amdi_service_table_add(struct amdi_service_table *table,
+        const amdrpc_service_desc *desc, const amdrpc_invoke_fn *invoke,
+        const void *handlers, void *user_data, const amdrpc_policy *policy)
+{
+    struct service *services = NULL;
+    struct amdi_method *methods = NULL;
+
+    for (size_t i = 0; i < table->nservices; i++) {
+        if (strcmp(table->services[i].desc->name, desc->name) == 0) {
+            return AMDRPC_EEXIST;
+        }
+    }
+    services = amdi_realloc(
+            table->services, (table->nservices + 1) * sizeof(*services));
+    if (services == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    table->services = services;
+    // One more than needed: a service without methods is no lack of memory.
+    methods = amdi_calloc(desc->nmethods + 1, sizeof(*methods));
+    if (methods == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    for (size_t i = 0; i < desc->nmethods; i++) {
+        method_init(&methods[i], &desc->methods[i], invoke[i], handlers,
+                user_data, policy);
+    }
+    services[table->nservices++] =
+            (struct service){.desc = desc, .methods = methods};
+    if (table_rehash(table) != AMDRPC_OK) {
+        table->nservices--;
+        amdi_free(methods);
+        return AMDRPC_ENOMEM;
+    }
+    return AMDRPC_OK;
+}
+
+struct amdi_method *
+amdi_service_table_find(
+        const struct amdi_service_table *table, const char *path, size_t len)
+{
+    size_t i = 0;
+
+    if (table->nslots == 0) {
+        return NULL;
+    }
+    i = path_hash(path, len) & (table->nslots - 1);
+    while (table->slots[i] != NULL) {
+        struct amdi_method *method = table->slots[i];
+
+        if (method->path_len == len &&
+                memcmp(method->desc->path, path, len) == 0) {
+            return method;
+        }
+        i = (i + 1) & (table->nslots - 1);
+    }
+    return NULL;
+}
+
+/** Tells whether @path is "/SERVICE/…". */
+static bool
+path_is_below(const char *path, size_t len, const char *service)
+{
+    size_t n = strlen(service);
+
+    return len >= n + 2 && path[0] == '/' && path[n + 1] == '/' &&
+            memcmp(path + 1, service, n) == 0;
+}
+
+bool
+amdi_service_table_has_service(
+        const struct amdi_service_table *table, const char *path, size_t len)
+{
+    for (size_t i = 0; i < table->nservices; i++) {
+        if (path_is_below(path, len, table->services[i].desc->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const amdrpc_service_desc *
+amdi_service_table_at(const struct amdi_service_table *table, size_t index)
+{
+    return index < table->nservices ? table->services[index].desc : NULL;
+}
+
+static void
+policy_set(amdrpc_policy *into, const amdrpc_policy *policy,
+        const amdrpc_policy *defaults)
+{
+    *into = *policy;
+    if (into->dispatch == AMDRPC_DISPATCH_DEFAULT) {
+        into->dispatch = defaults->dispatch;
+    }
+    if (into->priority == AMDRPC_PRIORITY_DEFAULT) {
+        into->priority = defaults->priority;
+    }
+    if (into->max_running == 0) {
+        into->max_running = defaults->max_running;
+    }
+    if (into->max_queued == 0) {
+        into->max_queued = defaults->max_queued;
+    }
+    if (into->default_deadline_ms == 0) {
+        into->default_deadline_ms = defaults->default_deadline_ms;
+    }
+}
+
+amdrpc_err
+amdi_service_table_set_policy(struct amdi_service_table *table,
+        const char *path, const amdrpc_policy *policy,
+        const amdrpc_policy *defaults)
+{
+    size_t len = strlen(path);
+    bool is_service = len > 0 && path[len - 1] == '/';
+    bool has_found = false;
+
+    for (size_t i = 0; i < table->nservices; i++) {
+        struct service *service = &table->services[i];
+
+        for (size_t k = 0; k < service->desc->nmethods; k++) {
+            struct amdi_method *method = &service->methods[k];
+
+            if (is_service ? path_is_below(path, len, service->desc->name)
+                           : strcmp(method->desc->path, path) == 0) {
+                policy_set(&method->policy, policy, defaults);
+                has_found = true;
+            }
+        }
+    }
+    return has_found ? AMDRPC_OK : AMDRPC_ENOTFOUND;
+}

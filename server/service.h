@@ -1,0 +1,66 @@
+/** The server's methods, and how a path finds one. */
+#ifndef AMDI_SERVICE_H
+#define AMDI_SERVICE_H
+
+#include <amdrpc/server.h>
+
+#include "common/list.h"
+
+// A handler is quick when its time on the worker is, on average, below this:
+// about what waking another thread costs both sides. Methods start as not
+// quick.
+#define AMDI_QUICK_NS 20000u
+
+/** One method that the server serves. */
+struct amdi_method {
+    // Constant once the server has started.
+    const amdrpc_method_desc *desc;
+    amdrpc_invoke_fn invoke; // NULL: not implemented
+    const void *handlers;
+    void *user_data;
+    size_t path_len;
+    amdrpc_policy policy; // every field set
+
+    // The dispatcher's, under its lock.
+    struct amdi_list queued;     // of amdrpc_call.queue_node, oldest first
+    struct amdi_list ready_node; // on the dispatcher's ready list while calls
+                                 // wait and max_running is not reached
+    uint32_t nqueued;
+    uint32_t nrunning;
+    uint64_t service_ns; // moving average of a handler's time on its worker
+};
+
+struct amdi_service_table {
+    struct service *services; // owned
+    size_t nservices;
+    struct amdi_method **slots; // hash table of all methods; owned
+    size_t nslots;              // a power of two, or 0
+};
+
+void amdi_service_table_init(struct amdi_service_table *table);
+void amdi_service_table_fini(struct amdi_service_table *table);
+
+/** Arguments and errors as amdrpc_server_add_service. */
+AMDRPC_NODISCARD amdrpc_err amdi_service_table_add(
+        struct amdi_service_table *table, const amdrpc_service_desc *desc,
+        const amdrpc_invoke_fn *invoke, const void *handlers, void *user_data,
+        const amdrpc_policy *policy);
+
+/** Finds the method of "/package.Service/Method", or NULL. */
+struct amdi_method *amdi_service_table_find(
+        const struct amdi_service_table *table, const char *path, size_t len);
+
+/** As find, for the service of a path alone. */
+bool amdi_service_table_has_service(
+        const struct amdi_service_table *table, const char *path, size_t len);
+
+/** The description of the service at @index, or NULL past the last. */
+const amdrpc_service_desc *amdi_service_table_at(
+        const struct amdi_service_table *table, size_t index);
+
+/** Arguments and errors as amdrpc_server_set_policy; @defaults fills in. */
+AMDRPC_NODISCARD amdrpc_err amdi_service_table_set_policy(
+        struct amdi_service_table *table, const char *path,
+        const amdrpc_policy *policy, const amdrpc_policy *defaults);
+
+#endif
