@@ -402,3 +402,21 @@ amdi_outbox_release(struct amdi_outbox *outbox)
     outbox->ntaken = 0;
     return has_ended_famine;
 }
+
+void
+amdi_outbox_rewind(struct amdi_outbox *outbox)
+{
+    while (outbox->spent != NULL) {
+        struct amdi_chunk *chunk = outbox->spent; // newest first
+
+        outbox->spent = chunk->next;
+        if (outbox->sending == NULL) {
+            outbox->sending_end = &chunk->next;
+        }
+        chunk->next = outbox->sending;
+        outbox->sending = chunk;
+    }
+    outbox->offset = 0;
+    outbox->nsending += outbox->ntaken;
+    outbox->ntaken = 0;
+}

@@ -91,4 +91,10 @@ void amdi_outbox_take(
  */
 bool amdi_outbox_release(struct amdi_outbox *outbox);
 
+/**
+ * Makes what was taken since the last release ready to be taken again: for a
+ * stream that the peer did not look at.
+ */
+void amdi_outbox_rewind(struct amdi_outbox *outbox);
+
 #endif
