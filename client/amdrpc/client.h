@@ -35,7 +35,7 @@ typedef struct amdrpc_channel_options {
  * Creates a channel and its thread; connects on first use.
  *
  * Thread:   any
- * @target   "HOST:PORT"
+ * @target   "HOST:PORT", "[::1]:PORT", "dns:///HOST:PORT" or "unix:/PATH"
  * @options  copied; NULL for all defaults
  * @out      returned owned
  * Errors:   AMDRPC_EINVAL (not such a target), AMDRPC_ENOMEM, AMDRPC_EIO
@@ -68,7 +68,8 @@ typedef struct amdrpc_call_options {
  * @method  borrowed for the call's life (static, as generated)
  * @out     returned owned
  * Errors:  AMDRPC_ENOMEM
- *          AMDRPC_EINVAL  metadata that cannot be sent
+ *          AMDRPC_EINVAL  metadata that cannot be sent (more than 100 fields or
+ *                         32 KiB), or a negative timeout
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_channel_start_call(amdrpc_channel *channel,
         const amdrpc_method_desc *method, const amdrpc_call_options *options,
@@ -85,6 +86,7 @@ void amdrpc_client_call_unref(amdrpc_client_call *call);
  * Thread:  any but the loop's (there it never waits: AMDRPC_EAGAIN)
  * @msg     borrowed until return
  * Errors:  AMDRPC_ECLOSED  the call has ended; read its status
+ *          AMDRPC_ESTATE   after close_send, or a second unary request
  *          AMDRPC_EAGAIN  AMDRPC_ELIMIT  AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_send(
@@ -141,7 +143,7 @@ void amdrpc_client_call_cancel(amdrpc_client_call *call);
 AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_get_future(
         amdrpc_client_call *call, amdrpc_future **out);
 
-/** The status; UNKNOWN until amdrpc_client_call_recv said AMDRPC_EEND. */
+/** The status; UNKNOWN while the call is going on. */
 amdrpc_status_code amdrpc_client_call_get_status(
         const amdrpc_client_call *call);
 
