@@ -1,25 +1,21 @@
-/** Per-call memory in blocks, with a small cache of blocks per thread. */
+/** Per-call memory in blocks, which come from the thread's cache. */
 #include "common/arena.h"
 
 #include "common/alloc.h"
+#include "common/cache.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-// Blocks of the standard sizes: 256 bytes for rank 0, doubling up to 8 KiB.
-// Each is 16 bytes smaller, so that with malloc's own header it fills a power
-// of two.
-#define ARENA_NRANKS 6u
-#define ARENA_BLOCK_BYTES(rank) (((size_t)256 << (rank)) - 16)
+// Blocks of the standard sizes: the large classes of the thread's cache, 256
+// bytes for rank 0, doubling up to 8 KiB.
+#define ARENA_NRANKS (AMDI_CACHE_NCLASSES - AMDI_CACHE_NSMALL)
+#define ARENA_BLOCK_BYTES(rank) amdi_cache_bytes(AMDI_CACHE_NSMALL + (rank))
 
 // A request above this gets a block of its own, so that at most a quarter of
 // the largest standard block is left unused.
 #define ARENA_BIG_BYTES 2048u
-
-// What one thread keeps of each rank; the rest goes back to malloc.
-#define ARENA_CACHE_BYTES ((size_t)32 * 1024)
 
 #define ARENA_ALIGN _Alignof(max_align_t)
 
@@ -32,91 +28,21 @@ struct amdi_arena_block {
     unsigned rank;
 };
 
-struct arena_cache {
-    struct amdi_arena_block *blocks[ARENA_NRANKS]; // owned
-    unsigned nblocks[ARENA_NRANKS];
-    bool is_registered; // the key's destructor will see this thread
-};
-
-// The library is linked at program start, so the cheap TLS model is possible.
-static _Thread_local struct arena_cache arena_cache
-        __attribute__((tls_model("initial-exec")));
-static pthread_once_t arena_key_once = PTHREAD_ONCE_INIT;
-static pthread_key_t arena_key;
-static bool arena_key_is_there;
-
-void
-amdi_arena_thread_flush(void)
-{
-    for (unsigned rank = 0; rank < ARENA_NRANKS; rank++) {
-        struct amdi_arena_block *block = arena_cache.blocks[rank];
-
-        while (block != NULL) {
-            struct amdi_arena_block *next = block->next;
-
-            amdi_free(block);
-            block = next;
-        }
-        arena_cache.blocks[rank] = NULL;
-        arena_cache.nblocks[rank] = 0;
-    }
-}
-
-// Another key's destructor may free an arena after this one ran; the thread
-// then registers again and this is called once more.
-static void
-arena_on_thread_exit(void *unused)
-{
-    (void)unused;
-    arena_cache.is_registered = false;
-    amdi_arena_thread_flush();
-}
-
-static void
-arena_make_key(void)
-{
-    arena_key_is_there =
-            pthread_key_create(&arena_key, arena_on_thread_exit) == 0;
-}
-
-/** Without a destructor the blocks would leak, so then there is no cache. */
-static bool
-arena_cache_register(void)
-{
-    (void)pthread_once(&arena_key_once, arena_make_key); // cannot fail
-    arena_cache.is_registered = arena_key_is_there &&
-            pthread_setspecific(arena_key, &arena_cache) == 0;
-    return arena_cache.is_registered;
-}
-
 static void
 arena_block_destroy(struct amdi_arena_block *block)
 {
-    unsigned rank = block->rank;
-
-    if (rank == ARENA_RANK_OWN ||
-            arena_cache.nblocks[rank] >=
-                    ARENA_CACHE_BYTES / ARENA_BLOCK_BYTES(rank) ||
-            !(arena_cache.is_registered || arena_cache_register())) {
+    if (block->rank == ARENA_RANK_OWN) {
         amdi_free(block);
-        return;
+    } else {
+        amdi_cache_give(AMDI_CACHE_NSMALL + block->rank, block);
     }
-    block->next = arena_cache.blocks[rank];
-    arena_cache.blocks[rank] = block;
-    arena_cache.nblocks[rank]++;
 }
 
 static struct amdi_arena_block *
 arena_block_create(unsigned rank)
 {
-    struct amdi_arena_block *block = arena_cache.blocks[rank];
+    struct amdi_arena_block *block = amdi_cache_take(AMDI_CACHE_NSMALL + rank);
 
-    if (block != NULL) {
-        arena_cache.blocks[rank] = block->next;
-        arena_cache.nblocks[rank]--;
-        return block;
-    }
-    block = amdi_alloc(ARENA_BLOCK_BYTES(rank));
     if (block != NULL) {
         block->rank = rank;
     }

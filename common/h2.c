@@ -2,6 +2,7 @@
 #include "common/h2.h"
 
 #include "common/alloc.h"
+#include "common/h2_mem.h"
 #include "common/h2_session.h"
 
 #include <nghttp2/nghttp2.h>
@@ -14,34 +15,6 @@
 
 // A header block that we send; more than any peer takes by default.
 #define MAX_SEND_HEADER_BYTES 65536u
-
-static void *
-mem_malloc(size_t size, void *arg)
-{
-    (void)arg;
-    return amdi_alloc(size);
-}
-
-static void
-mem_free(void *ptr, void *arg)
-{
-    (void)arg;
-    amdi_free(ptr);
-}
-
-static void *
-mem_calloc(size_t count, size_t size, void *arg)
-{
-    (void)arg;
-    return amdi_calloc(count, size);
-}
-
-static void *
-mem_realloc(void *ptr, size_t size, void *arg)
-{
-    (void)arg;
-    return amdi_realloc(ptr, size);
-}
 
 amdrpc_err
 amdi_h2_err(int nghttp2_err)
@@ -71,10 +44,6 @@ h2_make_option(nghttp2_option **out)
 static amdrpc_err
 h2_open_session(struct amdi_h2 *h2, const struct amdi_h2_options *options)
 {
-    nghttp2_mem mem = {.malloc = mem_malloc,
-            .free = mem_free,
-            .calloc = mem_calloc,
-            .realloc = mem_realloc};
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     amdrpc_err err = amdi_h2_make_callbacks(&callbacks);
@@ -86,9 +55,9 @@ h2_open_session(struct amdi_h2 *h2, const struct amdi_h2_options *options)
     err = h2_make_option(&option);
     if (err == AMDRPC_OK) {
         rv = options->is_server ? nghttp2_session_server_new3(&h2->session,
-                                          callbacks, h2, option, &mem)
+                                          callbacks, h2, option, &amdi_h2_mem)
                                 : nghttp2_session_client_new3(&h2->session,
-                                          callbacks, h2, option, &mem);
+                                          callbacks, h2, option, &amdi_h2_mem);
         err = rv == 0 ? AMDRPC_OK : amdi_h2_err(rv);
     }
     nghttp2_option_del(option);

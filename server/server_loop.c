@@ -13,8 +13,8 @@
 // How soon a loop that handed calls over looks after the workers again.
 #define LOOK_AFTER_MS 5u
 
-// Streams kept for reuse; about as many as one busy connection has.
-#define MAX_FREE_STREAMS 256u
+// Streams kept for reuse: what one turn of a busy loop opens and closes.
+#define MAX_FREE_STREAMS 2048u
 
 static struct amdi_stream *
 stream_of_node(struct amdi_list *queue_node)

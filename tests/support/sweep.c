@@ -2,7 +2,7 @@
 #include "tests/support/sweep.h"
 
 #include "common/alloc.h"
-#include "common/arena.h"
+#include "common/cache.h"
 
 #include <check.h>
 
@@ -18,7 +18,7 @@ sweep_fail_one(test_sweep_fn make, void *arg, int64_t n)
     amdrpc_err err;
     bool has_failed;
 
-    amdi_arena_thread_flush(); // a block from there is no allocation
+    amdi_cache_thread_flush(); // a block from there is no allocation
     amdi_alloc_fail_at(n);
     err = make(arg);
     has_failed = amdi_alloc_has_failed();

@@ -1,6 +1,7 @@
 /** Tests memory that is freed all at once. */
 #include "common/alloc.h"
 #include "common/arena.h"
+#include "common/cache.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
 
@@ -23,7 +24,7 @@ arena_tear_down(void)
 {
     amdi_alloc_fail_at(-1);
     amdi_arena_fini(&arena);
-    amdi_arena_thread_flush();
+    amdi_cache_thread_flush();
 }
 
 START_TEST(allocations_are_aligned_and_apart)
@@ -149,34 +150,6 @@ START_TEST(freed_blocks_serve_the_next_arena)
 }
 END_TEST
 
-START_TEST(thread_keeps_a_bounded_number_of_blocks)
-{
-    enum {
-        NARENAS = 1000
-    };
-    static struct amdi_arena arenas[NARENAS];
-    size_t nkept = 0;
-
-    for (size_t i = 0; i < NARENAS; i++) {
-        amdi_arena_init(&arenas[i], 0);
-        ck_assert_ptr_nonnull(amdi_arena_alloc(&arenas[i], 10));
-    }
-    for (size_t i = 0; i < NARENAS; i++) {
-        amdi_arena_fini(&arenas[i]);
-    }
-
-    amdi_alloc_fail_at(0);
-    while (amdi_arena_alloc(&arenas[nkept], 10) != NULL) {
-        nkept++;
-    }
-    ck_assert_uint_gt(nkept, 64);
-    ck_assert_uint_le(nkept * 256, 40 * 1024);
-    for (size_t i = 0; i < nkept; i++) {
-        amdi_arena_fini(&arenas[i]);
-    }
-}
-END_TEST
-
 /** Uses an arena of the main thread, and one of its own. */
 static void *
 arena_thread(void *arg)
@@ -268,7 +241,6 @@ arena_suite(void)
     tcase_add_checked_fixture(blocks, arena_set_up, arena_tear_down);
     tcase_add_test(blocks, reset_keeps_the_first_block);
     tcase_add_test(blocks, freed_blocks_serve_the_next_arena);
-    tcase_add_test(blocks, thread_keeps_a_bounded_number_of_blocks);
     tcase_add_test(blocks, arena_may_be_freed_by_another_thread);
     suite_add_tcase(suite, blocks);
     return suite;

@@ -2,6 +2,7 @@
 #include "amdrpc/checksum/v1/checksum.amdrpc.h"
 #include "common/alloc.h"
 #include "common/arena.h"
+#include "common/cache.h"
 #include "common/descriptor.h"
 #include "google/longrunning/operations.amdrpc.h"
 #include "google/protobuf/descriptor.pb-c.h"
@@ -522,7 +523,7 @@ START_TEST(no_memory_is_an_ordinary_error)
 {
     const amdrpc_service_desc *service = &amdrpc_checksum_v1_checksum_service;
 
-    amdi_arena_thread_flush();
+    amdi_cache_thread_flush();
     for (int64_t n = 0;; n++) {
         struct amdi_descriptors *other = NULL;
         amdrpc_err err;
@@ -537,7 +538,7 @@ START_TEST(no_memory_is_an_ordinary_error)
             err = amdi_descriptors_link(other, &error);
         }
         amdi_descriptors_destroy(other);
-        amdi_arena_thread_flush();
+        amdi_cache_thread_flush();
         if (!amdi_alloc_has_failed()) {
             ck_assert_int_eq(err, AMDRPC_OK);
             break;

@@ -1,4 +1,5 @@
 /** Tests metadata. */
+#include "common/cache.h"
 #include "common/metadata.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
@@ -22,7 +23,7 @@ static void
 metadata_tear_down(void)
 {
     amdi_arena_fini(&arena);
-    amdi_arena_thread_flush();
+    amdi_cache_thread_flush();
 }
 
 static amdrpc_err

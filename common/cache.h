@@ -1,0 +1,54 @@
+/**
+ * Small blocks that a thread keeps for its next use.
+ *
+ * Calls come in bursts of hundreds, each with the same few sizes; malloc's own
+ * thread cache holds seven of a size. A block may be freed by another thread
+ * than took it, and is kept there. What is kept is bounded, and given back when
+ * the thread ends. Under AddressSanitizer nothing is kept, so that it sees
+ * every use of freed memory.
+ */
+#ifndef AMDI_CACHE_H
+#define AMDI_CACHE_H
+
+#include <stddef.h>
+
+// Classes 0 … 15 are 32, 64 … 512 bytes; 16 … 21 are 256, 512 … 8192 bytes less
+// 16, so that with malloc's own header they fill a power of two.
+#define AMDI_CACHE_NSMALL 16u
+#define AMDI_CACHE_NCLASSES 22u
+#define AMDI_CACHE_SMALL_BYTES 512u
+
+// What one thread keeps of each class; the rest goes back to malloc. Enough for
+// the calls that one turn of a busy loop handles.
+#if defined(__SANITIZE_ADDRESS__)
+#define AMDI_CACHE_BYTES ((size_t)0)
+#else
+#define AMDI_CACHE_BYTES ((size_t)512 * 1024)
+#endif
+
+/** The bytes of a block of that class. */
+static inline size_t
+amdi_cache_bytes(unsigned class)
+{
+    return class < AMDI_CACHE_NSMALL
+            ? ((size_t) class + 1) * 32
+            : ((size_t)256 << (class - AMDI_CACHE_NSMALL)) - 16;
+}
+
+/** The smallest small class that holds @size (1 … AMDI_CACHE_SMALL_BYTES). */
+static inline unsigned
+amdi_cache_small_class(size_t size)
+{
+    return (unsigned)((size - 1) / 32);
+}
+
+/** Returns a block, or NULL. Thread: any. */
+void *amdi_cache_take(unsigned class);
+
+/** Gives a block of that class back. Thread: any. */
+void amdi_cache_give(unsigned class, void *block);
+
+/** Frees what the calling thread keeps; for tests. */
+void amdi_cache_thread_flush(void);
+
+#endif
