@@ -125,25 +125,9 @@ name_snake(struct gen *gen, const char *full_name)
 }
 
 static bool
-name_is_reserved(const char *name)
+name_is_in(const char *name, const char *const *words)
 {
-    static const char *const words[] = {"alignas", "alignof", "and", "and_eq",
-            "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
-            "char", "class", "compl", "concept", "const", "const_cast",
-            "consteval", "constexpr", "constinit", "continue", "decltype",
-            "default", "delete", "do", "double", "dynamic_cast", "else", "enum",
-            "explicit", "export", "extern", "false", "float", "for", "friend",
-            "goto", "if", "inline", "int", "long", "mutable", "namespace",
-            "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or",
-            "or_eq", "private", "protected", "public", "register",
-            "reinterpret_cast", "requires", "restrict", "return", "short",
-            "signed", "sizeof", "static", "static_assert", "static_cast",
-            "struct", "switch", "template", "this", "thread_local", "throw",
-            "true", "try", "typedef", "typeid", "typename", "typeof", "union",
-            "unsigned", "using", "virtual", "void", "volatile", "wchar_t",
-            "while", "xor", "xor_eq"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; words[i] != NULL; i++) {
         if (strcmp(name, words[i]) == 0) {
             return true;
         }
@@ -151,12 +135,42 @@ name_is_reserved(const char *name)
     return false;
 }
 
+bool
+name_is_c_keyword(const char *name)
+{
+    static const char *const words[] = {"auto", "break", "case", "char",
+            "const", "continue", "default", "do", "double", "else", "enum",
+            "extern", "float", "for", "goto", "if", "inline", "int", "long",
+            "register", "restrict", "return", "short", "signed", "sizeof",
+            "static", "struct", "switch", "typedef", "union", "unsigned",
+            "void", "volatile", "while", NULL};
+
+    return name_is_in(name, words);
+}
+
+static bool
+name_is_cxx_keyword(const char *name)
+{
+    static const char *const words[] = {"alignas", "alignof", "and", "and_eq",
+            "asm", "bitand", "bitor", "bool", "catch", "class", "compl",
+            "concept", "consteval", "constexpr", "constinit", "decltype",
+            "delete", "explicit", "export", "false", "friend", "mutable",
+            "namespace", "new", "noexcept", "not", "not_eq", "nullptr",
+            "operator", "or", "or_eq", "private", "protected", "public",
+            "requires", "static_assert", "template", "this", "thread_local",
+            "throw", "true", "try", "typeid", "typename", "typeof", "using",
+            "virtual", "wchar_t", "xor", "xor_eq", NULL};
+
+    return name_is_in(name, words);
+}
+
 const char *
 name_member(struct gen *gen, const char *name)
 {
     const char *member = name_snake(gen, name);
 
-    return name_is_reserved(member) ? gen_format(gen, "%s_", member) : member;
+    return name_is_cxx_keyword(member) ? gen_format(gen, "%s_", member)
+                                       : member;
 }
 
 const char *

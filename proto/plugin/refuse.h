@@ -4,7 +4,7 @@
 
 #include "proto/plugin/gen.h"
 
-/** Makes the first such thing the run's error, naming file and field. */
+/** Makes the first such thing the run's error, naming file and place. */
 void gen_refuse_unsupported(
         struct gen *gen, const Google__Protobuf__FileDescriptorProto *file);
 
