@@ -23,11 +23,8 @@ typedef struct amdrpc_module_host {
             AMDRPC_PRINTF(2, 3);
 } amdrpc_module_host;
 
-/**
- * A module defines one object of this type, with default visibility, named
- * `amdrpc_module`.
- */
-typedef struct amdrpc_module {
+/** What a module says about itself. */
+typedef struct amdrpc_module_desc {
     uint32_t abi;     // AMDRPC_MODULE_ABI
     const char *name; // "checksum": the prefix of its settings
     /**
@@ -40,7 +37,16 @@ typedef struct amdrpc_module {
             amdrpc_server *server, amdrpc_module_host *host, void **state);
     /** Frees @state once no handler can run any more; may be NULL. */
     void (*stop)(void *state);
-} amdrpc_module;
+} amdrpc_module_desc;
+
+#if defined(__GNUC__)
+#define AMDRPC_MODULE_EXPORT __attribute__((visibility("default")))
+#else
+#define AMDRPC_MODULE_EXPORT
+#endif
+
+/** A module defines this object; amdrpcd looks it up by its name. */
+extern AMDRPC_MODULE_EXPORT const amdrpc_module_desc amdrpc_module;
 
 #ifdef __cplusplus
 }
