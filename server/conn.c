@@ -308,7 +308,8 @@ conn_check_over(struct amdi_conn *conn)
     bool is_over = conn->has_failed || amdi_h2_is_over(conn->h2) ||
             (conn->state == AMDI_CONN_ENDING && conn->nstreams == 0);
 
-    if (!is_over) {
+    // What comes while lingering makes turns end, too.
+    if (!is_over || conn->state >= AMDI_CONN_LINGERING) {
         return;
     }
     if (conn->has_failed && conn->nstreams > 0) {
