@@ -1,0 +1,315 @@
+/** The table of the daemon's settings: all there is to know about each. */
+#include "server/daemon/settings.h"
+
+#include <amdrpc/log.h>
+#include <amdrpc/server.h>
+
+#include "server/daemon/config.h"
+#include "server/daemon/value.h"
+
+#include <string.h>
+
+#define FIELD(name) .offset = offsetof(struct amdi_config, name)
+
+static const struct amdi_choice dispatch_choices[] = {
+        {"pool", AMDRPC_DISPATCH_POOL},
+        {"sync", AMDRPC_DISPATCH_SYNC},
+        {NULL, 0},
+};
+static const struct amdi_choice log_level_choices[] = {
+        {"error", AMDRPC_LOG_ERROR},
+        {"warn", AMDRPC_LOG_WARN},
+        {"info", AMDRPC_LOG_INFO},
+        {"debug", AMDRPC_LOG_DEBUG},
+        {NULL, 0},
+};
+static const struct amdi_choice log_format_choices[] = {
+        {"text", AMDI_LOG_TEXT},
+        {"json", AMDI_LOG_JSON},
+        {NULL, 0},
+};
+
+static const struct amdi_setting settings[] = {
+        {
+                .name = "config",
+                .type = AMDI_SETTING_TEXT,
+                .value_name = "FILE",
+                .def_note = "none",
+                FIELD(config_file),
+                .help = "read settings from this INI file",
+        },
+        {
+                .name = "listen",
+                .type = AMDI_SETTING_TEXTS,
+                .value_name = "HOST:PORT",
+                .def = "127.0.0.1:50051",
+                FIELD(listen),
+                .help = "accept connections here; port 0 takes a free one",
+        },
+        {
+                .name = "port-file",
+                .type = AMDI_SETTING_TEXT,
+                .value_name = "FILE",
+                .def_note = "none",
+                FIELD(port_file),
+                .help = "write the ports, one a line, once listening",
+        },
+        {
+                .name = "module",
+                .type = AMDI_SETTING_TEXTS,
+                .value_name = "MODULE",
+                .def_note = "none",
+                FIELD(modules),
+                .help = "load a module: a path, or a name that module-path has",
+        },
+        {
+                .name = "module-path",
+                .type = AMDI_SETTING_TEXT,
+                .value_name = "DIR:DIR",
+                .def_note = "the program's own, then the installed",
+                FIELD(module_path),
+                .help = "folders in which modules are looked up by name",
+        },
+        {
+                .name = "set",
+                .type = AMDI_SETTING_MODULE,
+                .value_name = "MODULE.KEY=VALUE",
+                .def_note = "none",
+                FIELD(module_settings),
+                .help = "a module's own setting, as checksum.root=DIR",
+        },
+        {
+                .name = "data-dir",
+                .type = AMDI_SETTING_TEXT,
+                .value_name = "DIR",
+                .def_note = "none",
+                FIELD(data_dir),
+                .help = "folder for what must survive; made when missing",
+        },
+        {
+                .name = "loops",
+                .type = AMDI_SETTING_COUNT,
+                .value_name = "N",
+                .def_note = "min(4, CPUs)",
+                .min = 1,
+                .max = 256,
+                FIELD(server.loops),
+                .help = "threads that serve connections",
+        },
+        {
+                .name = "workers",
+                .type = AMDI_SETTING_COUNT,
+                .value_name = "N",
+                .def_note = "2 * CPUs",
+                .min = 1,
+                .max = 4096,
+                FIELD(server.workers),
+                .help = "threads that run handlers",
+        },
+        {
+                .name = "dispatch",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "HOW",
+                .def = "pool",
+                .choices = dispatch_choices,
+                FIELD(dispatch),
+                .help = "handlers on workers, or blocking their loop",
+        },
+        {
+                .name = "max-connections",
+                .type = AMDI_SETTING_COUNT,
+                .value_name = "N",
+                .def = "10000",
+                .min = 1,
+                .max = 1000000,
+                FIELD(server.max_connections),
+                .help = "connections at a time",
+        },
+        {
+                .name = "max-concurrent-streams",
+                .type = AMDI_SETTING_COUNT,
+                .value_name = "N",
+                .def = "128",
+                .min = 1,
+                .max = 1000000,
+                FIELD(server.max_concurrent_streams),
+                .help = "calls at a time of one connection",
+        },
+        {
+                .name = "max-recv-message-bytes",
+                .type = AMDI_SETTING_BYTES,
+                .value_name = "SIZE",
+                .def = "4m",
+                .min = 1,
+                .max = 1u << 30,
+                FIELD(server.max_recv_message_bytes),
+                .help = "largest request message",
+        },
+        {
+                .name = "max-send-message-bytes",
+                .type = AMDI_SETTING_BYTES,
+                .value_name = "SIZE",
+                .def = "16m",
+                .min = 1,
+                .max = 1u << 30,
+                FIELD(server.max_send_message_bytes),
+                .help = "largest response message",
+        },
+        {
+                .name = "max-queued-bytes",
+                .type = AMDI_SETTING_BYTES,
+                .value_name = "SIZE",
+                .def = "256k",
+                .min = 1024,
+                .max = 1u << 30,
+                FIELD(server.max_queued_bytes),
+                .help = "a call's unsent messages before its handler waits",
+        },
+        {
+                .name = "drain-timeout",
+                .type = AMDI_SETTING_DURATION,
+                .value_name = "TIME",
+                .def = "30s",
+                .min = 1,
+                .max = 24 * 3600 * 1000,
+                FIELD(server.drain_timeout_ms),
+                .help = "how long calls may go on after SIGTERM",
+        },
+        {
+                .name = "log-level",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "LEVEL",
+                .def = "info",
+                .choices = log_level_choices,
+                FIELD(log_level),
+                .help = "least important lines that are logged",
+        },
+        {
+                .name = "log-format",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "FORMAT",
+                .def = "text",
+                .choices = log_format_choices,
+                FIELD(log_format),
+                .help = "how log lines look on stderr",
+        },
+};
+_Static_assert(sizeof(settings) / sizeof(settings[0]) == AMDI_NSETTINGS,
+        "AMDI_NSETTINGS counts the rows");
+
+const struct amdi_setting *
+amdi_setting_at(size_t index)
+{
+    return &settings[index];
+}
+
+const struct amdi_setting *
+amdi_setting_find(const char *name, size_t *out_index)
+{
+    for (size_t i = 0; i < AMDI_NSETTINGS; i++) {
+        if (strcmp(settings[i].name, name) == 0) {
+            *out_index = i;
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+amdi_setting_is_repeatable(const struct amdi_setting *setting)
+{
+    return setting->type == AMDI_SETTING_TEXTS ||
+            setting->type == AMDI_SETTING_MODULE;
+}
+
+const char *
+amdi_setting_get_default(const struct amdi_setting *setting)
+{
+    return setting->def != NULL ? setting->def : setting->def_note;
+}
+
+static void
+format_choices(const struct amdi_choice *choices, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (; choices->name != NULL && len < size; choices++) {
+        int n = snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "",
+                choices->name);
+
+        len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void
+format_numbers(const struct amdi_setting *setting, enum amdi_value_unit unit,
+        char out[AMDI_SETTING_TEXT_BYTES])
+{
+    char min[AMDI_VALUE_TEXT_BYTES];
+    char max[AMDI_VALUE_TEXT_BYTES];
+
+    amdi_value_format(unit, setting->min, min);
+    amdi_value_format(unit, setting->max, max);
+    (void)snprintf(out, AMDI_SETTING_TEXT_BYTES, "%s to %s", min, max);
+}
+
+void
+amdi_setting_format_range(
+        const struct amdi_setting *setting, char out[AMDI_SETTING_TEXT_BYTES])
+{
+    switch (setting->type) {
+    case AMDI_SETTING_COUNT:
+        format_numbers(setting, AMDI_VALUE_COUNT, out);
+        return;
+    case AMDI_SETTING_BYTES:
+        format_numbers(setting, AMDI_VALUE_BYTES, out);
+        return;
+    case AMDI_SETTING_DURATION:
+        format_numbers(setting, AMDI_VALUE_MS, out);
+        return;
+    case AMDI_SETTING_CHOICE:
+        format_choices(setting->choices, out, AMDI_SETTING_TEXT_BYTES);
+        return;
+    case AMDI_SETTING_TEXT:
+    case AMDI_SETTING_TEXTS:
+    case AMDI_SETTING_MODULE:
+        (void)snprintf(out, AMDI_SETTING_TEXT_BYTES, "%s", setting->value_name);
+        return;
+    }
+}
+
+static void
+setting_print_help(const struct amdi_setting *setting, FILE *file)
+{
+    char flag[AMDI_SETTING_TEXT_BYTES];
+    char range[AMDI_SETTING_TEXT_BYTES];
+
+    amdi_setting_format_range(setting, range);
+    (void)snprintf(
+            flag, sizeof(flag), "--%s %s", setting->name, setting->value_name);
+    fprintf(file, "  %-31s %s%s\n", flag, setting->help,
+            amdi_setting_is_repeatable(setting) ? "; repeatable" : "");
+    fprintf(file, "  %-31s (%s%sdefault: %s)\n", "",
+            setting->max > 0 || setting->choices != NULL ? range : "",
+            setting->max > 0 || setting->choices != NULL ? "; " : "",
+            amdi_setting_get_default(setting));
+}
+
+void
+amdi_settings_print_help(FILE *file)
+{
+    fputs("Usage: amdrpcd [--NAME VALUE]...\n\n"
+          "Serves the methods of its modules over gRPC.\n\n",
+            file);
+    for (size_t i = 0; i < AMDI_NSETTINGS; i++) {
+        setting_print_help(&settings[i], file);
+    }
+    fprintf(file, "  %-31s print this\n  %-31s print the version\n\n", "--help",
+            "--version");
+    fputs("Each setting is also read from the environment (AMDRPC_NAME: "
+          "AMDRPC_LOG_LEVEL)\nand from the file (name = value; a module's own "
+          "below [module]). A flag goes\nbefore the environment, that before "
+          "the file.\n",
+            file);
+}
