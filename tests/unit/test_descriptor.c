@@ -131,7 +131,7 @@ START_TEST(field_is_found_by_number_and_both_names)
     ck_assert_ptr_eq(
             amdi_message_find_field_by_name(message, "bytesDone"), field);
     ck_assert_ptr_null(amdi_message_find_field_by_name(message, "bytesdone"));
-    ck_assert_ptr_null(amdi_message_find_field(message, 6));
+    ck_assert_ptr_null(amdi_message_find_field(message, 8));
     ck_assert_ptr_null(amdi_message_find_field(message, 0));
 }
 END_TEST

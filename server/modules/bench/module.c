@@ -1,0 +1,187 @@
+/** The bench module: methods that take time in every way a method can. */
+#include <amdrpc/module.h>
+
+#include "amdrpc/bench/v1/bench.amdrpc-server.h"
+#include "common/alloc.h"
+
+#include <time.h>
+
+#define BENCH_PATH "/amdrpc.bench.v1.Bench/"
+
+// A request can ask for any size; the memory for it is one worker's.
+#define COUNT_MAX_SIZE_BYTES (16u * 1024 * 1024)
+
+// How late Block may notice that nobody waits any more.
+#define BLOCK_SLICE_MS 10u
+
+/* ---- Echo and EchoInline ---- */
+
+static void
+bench_on_echo(amdrpc_call *call, const Amdrpc__Bench__V1__EchoRequest *request,
+        void *user_data)
+{
+    Amdrpc__Bench__V1__EchoResponse response =
+            AMDRPC__BENCH__V1__ECHO_RESPONSE__INIT;
+
+    (void)user_data; // none
+    response.payload = request->payload;
+    amdrpc_bench_v1_bench_echo_reply(call, &response);
+}
+
+/* ---- Sleep ---- */
+
+static void
+sleep_on_time(amdrpc_call *call, void *arg)
+{
+    Amdrpc__Bench__V1__SleepResponse response =
+            AMDRPC__BENCH__V1__SLEEP_RESPONSE__INIT;
+
+    (void)arg; // none
+    // Cancelled in its sleep, the call ends as it was cancelled.
+    amdrpc_bench_v1_bench_sleep_reply(call, &response);
+}
+
+static void
+bench_on_sleep(amdrpc_call *call,
+        const Amdrpc__Bench__V1__SleepRequest *request, void *user_data)
+{
+    (void)user_data; // none
+    amdrpc_call_defer(call);
+    amdrpc_call_after(call, request->ms, sleep_on_time, NULL);
+}
+
+/* ---- Block ---- */
+
+static void
+sleep_ms(uint32_t ms)
+{
+    struct timespec time = {
+            .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    (void)nanosleep(&time, NULL); // woken early, it is called again
+}
+
+static uint64_t
+now_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now); // fails only for unknown clocks
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void
+bench_on_block(amdrpc_call *call,
+        const Amdrpc__Bench__V1__BlockRequest *request, void *user_data)
+{
+    Amdrpc__Bench__V1__BlockResponse response =
+            AMDRPC__BENCH__V1__BLOCK_RESPONSE__INIT;
+    uint64_t end_ms = now_ns(CLOCK_MONOTONIC) / 1000000 + request->ms;
+
+    (void)user_data; // none
+    for (;;) {
+        uint64_t now_ms = now_ns(CLOCK_MONOTONIC) / 1000000;
+
+        if (now_ms >= end_ms || amdrpc_call_is_cancelled(call)) {
+            break;
+        }
+        sleep_ms(end_ms - now_ms < BLOCK_SLICE_MS ? (uint32_t)(end_ms - now_ms)
+                                                  : BLOCK_SLICE_MS);
+    }
+    amdrpc_bench_v1_bench_block_reply(call, &response);
+}
+
+/* ---- Burn ---- */
+
+static void
+bench_on_burn(amdrpc_call *call, const Amdrpc__Bench__V1__BurnRequest *request,
+        void *user_data)
+{
+    Amdrpc__Bench__V1__BurnResponse response =
+            AMDRPC__BENCH__V1__BURN_RESPONSE__INIT;
+    // CPU time of this thread, so that the cost does not hang on its rivals.
+    uint64_t end_ns =
+            now_ns(CLOCK_THREAD_CPUTIME_ID) + (uint64_t)request->us * 1000;
+
+    (void)user_data; // none
+    while (now_ns(CLOCK_THREAD_CPUTIME_ID) < end_ns &&
+            !amdrpc_call_is_cancelled(call)) {
+    }
+    amdrpc_bench_v1_bench_burn_reply(call, &response);
+}
+
+/* ---- Count ---- */
+
+static amdrpc_err
+count_send_all(amdrpc_call *call, uint32_t n, ProtobufCBinaryData payload)
+{
+    Amdrpc__Bench__V1__CountResponse response =
+            AMDRPC__BENCH__V1__COUNT_RESPONSE__INIT;
+    amdrpc_err err = AMDRPC_OK;
+
+    response.payload = payload;
+    for (uint32_t i = 0; i < n && err == AMDRPC_OK; i++) {
+        response.i = i;
+        err = amdrpc_bench_v1_bench_count_send(call, &response);
+    }
+    return err;
+}
+
+static void
+bench_on_count(amdrpc_call *call,
+        const Amdrpc__Bench__V1__CountRequest *request, void *user_data)
+{
+    ProtobufCBinaryData payload = {.len = request->size};
+    amdrpc_err err = AMDRPC_ENOMEM;
+
+    (void)user_data; // none
+    if (request->size > COUNT_MAX_SIZE_BYTES) {
+        amdrpc_call_finishf(call, AMDRPC_STATUS_INVALID_ARGUMENT,
+                "size is %u; it may be up to %u", request->size,
+                COUNT_MAX_SIZE_BYTES);
+        return;
+    }
+    payload.data = amdi_zalloc(payload.len + 1); // of size 0 too
+    if (payload.data != NULL) {
+        err = count_send_all(call, request->n, payload);
+    }
+    amdi_free(payload.data);
+    amdrpc_call_finish(call, amdrpc_status_from_err(err),
+            err == AMDRPC_OK ? NULL : amdrpc_err_text(err));
+}
+
+/* ---- the module ---- */
+
+static const amdrpc_bench_v1_bench_handlers bench_handlers = {
+        .echo = bench_on_echo,
+        .echo_inline = bench_on_echo,
+        .sleep = bench_on_sleep,
+        .block = bench_on_block,
+        .burn = bench_on_burn,
+        .count = bench_on_count,
+};
+
+static amdrpc_err
+bench_start(amdrpc_server *server, amdrpc_module_host *host, void **state)
+{
+    static const amdrpc_policy on_loop = {.dispatch = AMDRPC_DISPATCH_INLINE};
+    amdrpc_err err =
+            amdrpc_bench_v1_bench_register(server, &bench_handlers, NULL);
+
+    (void)host;  // it has no settings
+    (void)state; // and keeps nothing
+    if (err == AMDRPC_OK) {
+        err = amdrpc_server_set_policy(
+                server, BENCH_PATH "EchoInline", &on_loop);
+    }
+    if (err == AMDRPC_OK) {
+        err = amdrpc_server_set_policy(server, BENCH_PATH "Sleep", &on_loop);
+    }
+    return err;
+}
+
+const amdrpc_module_desc amdrpc_module = {
+        .abi = AMDRPC_MODULE_ABI,
+        .name = "bench",
+        .start = bench_start,
+};
