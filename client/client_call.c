@@ -358,8 +358,9 @@ call_on_task(struct amdi_task *task)
     struct amdrpc_client_call *call =
             AMDI_CONTAINER_OF(task, struct amdrpc_client_call, task);
 
+    // Acquires what the askers wrote, and releases the task to the next one.
     call_obey(call,
-            atomic_exchange_explicit(&call->signals, 0, memory_order_acquire));
+            atomic_exchange_explicit(&call->signals, 0, memory_order_acq_rel));
 }
 
 void
