@@ -239,6 +239,30 @@ END_TEST
 
 /* ---- the mark ---- */
 
+START_TEST(what_was_not_looked_at_is_taken_again)
+{
+    // Three chunks, the last one taken in part.
+    ck_assert_int_eq(push_text("first"), AMDRPC_OK);
+    (void)amdi_outbox_collect(&outbox);
+    ck_assert_int_eq(push_fill('b', 3000, false), AMDRPC_OK);
+    (void)amdi_outbox_collect(&outbox);
+    ck_assert_int_eq(push_text("third"), AMDRPC_OK);
+    size_t nready = amdi_outbox_collect(&outbox);
+    amdi_outbox_take(&outbox, &out, nready - 2);
+
+    amdi_outbox_rewind(&outbox);
+
+    ck_assert_uint_eq(amdi_outbox_collect(&outbox), nready);
+    amdi_out_init(&out, scratch, sizeof(scratch));
+    amdi_outbox_take(&outbox, &out, nready);
+    ck_assert_uint_eq(out.nbytes, nready);
+    ck_assert_mem_eq(scratch, "\0\0\0\0\5first", 10);
+    ck_assert_mem_eq(scratch + out.used - 10, "\0\0\0\0\5third", 10);
+    ck_assert(!amdi_outbox_release(&outbox));
+    ck_assert_uint_eq(outbox.nwaiting, 0);
+}
+END_TEST
+
 START_TEST(full_outbox_says_again)
 {
     ck_assert_int_eq(push_fill('x', MARK_BYTES - 5, false), AMDRPC_OK);
@@ -513,6 +537,7 @@ outbox_add_framing_tests(Suite *suite)
     tcase_add_test(framing, many_middling_messages_fit_into_one_write);
     tcase_add_test(framing, only_message_may_lie_in_the_arena);
     tcase_add_test(framing, arena_that_is_full_is_no_obstacle);
+    tcase_add_test(framing, what_was_not_looked_at_is_taken_again);
     suite_add_tcase(suite, framing);
 }
 
