@@ -18,7 +18,8 @@ typedef struct amdrpc_health amdrpc_health;
  *
  * Thread:  setup
  * @out     returned owned; outlives the server
- * Errors:  AMDRPC_EEXIST, AMDRPC_ENOMEM
+ * Errors:  AMDRPC_EEXIST
+ *          AMDRPC_ENOMEM  the server can only be destroyed then
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_health_create(
         amdrpc_server *server, amdrpc_health **out);

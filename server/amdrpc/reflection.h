@@ -18,8 +18,10 @@ typedef struct amdrpc_reflection amdrpc_reflection;
  *
  * Thread:  setup
  * @out     returned owned; outlives the server
- * Errors:  AMDRPC_EEXIST, AMDRPC_ENOMEM
+ * Errors:  AMDRPC_EEXIST
  *          AMDRPC_EINVAL  a service's embedded descriptors are damaged
+ *          AMDRPC_ENOMEM
+ *          After both of the latter the server can only be destroyed.
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_reflection_create(
         amdrpc_server *server, amdrpc_reflection **out);

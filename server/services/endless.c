@@ -111,12 +111,17 @@ endless_on_drain(void *arg)
     }
 }
 
-amdrpc_err
-amdi_endless_init(struct amdi_endless *endless, amdrpc_server *server)
+void
+amdi_endless_init(struct amdi_endless *endless)
 {
     endless->is_draining = false;
     amdi_list_init(&endless->calls);
     pthread_mutex_init(&endless->mtx, NULL); // never fails on Linux
+}
+
+amdrpc_err
+amdi_endless_attach(struct amdi_endless *endless, amdrpc_server *server)
+{
     return amdrpc_server_on_drain(server, endless_on_drain, endless);
 }
 

@@ -40,8 +40,15 @@ struct amdi_endless_call {
     struct amdi_list node;
 };
 
-/** Makes an empty set that empties itself when @server begins to drain. */
-AMDRPC_NODISCARD amdrpc_err amdi_endless_init(
+/** Makes an empty set. */
+void amdi_endless_init(struct amdi_endless *endless);
+
+/**
+ * Lets the set be emptied when @server begins to drain; for its life.
+ *
+ * Errors:  AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_endless_attach(
         struct amdi_endless *endless, amdrpc_server *server);
 void amdi_endless_fini(struct amdi_endless *endless);
 

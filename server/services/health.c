@@ -226,11 +226,9 @@ health_attach(struct amdrpc_health *health)
     static const amdrpc_policy endless = {.dispatch = AMDRPC_DISPATCH_INLINE,
             .default_deadline_ms = UINT32_MAX};
     amdrpc_server *server = health->server;
-    amdrpc_err err = amdi_endless_init(&health->watches, server);
+    amdrpc_err err =
+            grpc_health_v1_health_register(server, &health_handlers, health);
 
-    if (err == AMDRPC_OK) {
-        err = grpc_health_v1_health_register(server, &health_handlers, health);
-    }
     if (err == AMDRPC_OK) {
         err = amdrpc_server_set_policy(
                 server, "/grpc.health.v1.Health/", &quick);
@@ -238,6 +236,9 @@ health_attach(struct amdrpc_health *health)
     if (err == AMDRPC_OK) {
         err = amdrpc_server_set_policy(
                 server, "/grpc.health.v1.Health/Watch", &endless);
+    }
+    if (err == AMDRPC_OK) {
+        err = amdi_endless_attach(&health->watches, server);
     }
     return err;
 }
@@ -252,6 +253,7 @@ amdrpc_health_create(amdrpc_server *server, amdrpc_health **out)
         return AMDRPC_ENOMEM;
     }
     health->server = server;
+    amdi_endless_init(&health->watches);
     err = health_attach(health);
     if (err != AMDRPC_OK) {
         amdrpc_health_destroy(health);

@@ -426,13 +426,9 @@ reflection_read_descriptors(struct amdrpc_reflection *reflection)
 static amdrpc_err
 reflection_attach(struct amdrpc_reflection *reflection)
 {
-    amdrpc_err err =
-            amdi_endless_init(&reflection->sessions, reflection->server);
+    amdrpc_err err = grpc_reflection_v1_server_reflection_register(
+            reflection->server, &reflection_handlers, reflection);
 
-    if (err == AMDRPC_OK) {
-        err = grpc_reflection_v1_server_reflection_register(
-                reflection->server, &reflection_handlers, reflection);
-    }
     if (err == AMDRPC_OK) {
         err = reflection_add_alpha(reflection);
     }
@@ -441,6 +437,9 @@ reflection_attach(struct amdrpc_reflection *reflection)
     }
     if (err == AMDRPC_OK) {
         err = reflection_read_descriptors(reflection);
+    }
+    if (err == AMDRPC_OK) {
+        err = amdi_endless_attach(&reflection->sessions, reflection->server);
     }
     return err;
 }
@@ -455,6 +454,7 @@ amdrpc_reflection_create(amdrpc_server *server, amdrpc_reflection **out)
         return AMDRPC_ENOMEM;
     }
     reflection->server = server;
+    amdi_endless_init(&reflection->sessions);
     err = reflection_attach(reflection);
     if (err != AMDRPC_OK) {
         amdrpc_reflection_destroy(reflection);

@@ -150,8 +150,10 @@ entries_read(struct entries *entries, const struct walk *walk, int dir_fd)
     }
     error = entries_read_from(entries, walk, dir);
     (void)closedir(dir); // it was only read
-    qsort(entries->items, entries->count, sizeof(*entries->items),
-            entry_compare);
+    if (entries->count > 0) {
+        qsort(entries->items, entries->count, sizeof(*entries->items),
+                entry_compare);
+    }
     return error;
 }
 
