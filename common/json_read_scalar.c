@@ -12,6 +12,20 @@
 /* How much of a wrong value a sentence repeats. */
 #define SHOWN_BYTES 60u
 
+/* Cuts a text between two characters; only a longer one is cut. */
+static size_t
+shown_len(const char *text, size_t len)
+{
+    if (len <= SHOWN_BYTES) {
+        return len;
+    }
+    len = SHOWN_BYTES;
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
 void
 amdi_json_fail_value(
         struct json_reader *reader, const json_t *json, const char *expected)
@@ -20,19 +34,17 @@ amdi_json_fail_value(
     const char *shown = text;
     size_t len = json_dumpb(
             json, text, sizeof(text), JSON_ENCODE_ANY | JSON_COMPACT);
-    bool is_cut = len > SHOWN_BYTES;
 
     if (json_is_string(json)) {
         shown = json_string_value(json);
         len = json_string_length(json);
-        is_cut = len > SHOWN_BYTES;
-    }
-    len = is_cut ? SHOWN_BYTES : len;
-    while (is_cut && len > 0 && (shown[len - 1] & 0x80) != 0) {
-        len--; // not in the middle of a character
+    } else if (len > sizeof(text)) { // what fits is not all there
+        shown = json_is_array(json) ? "[...]" : "{...}";
+        len = strlen(shown);
     }
     amdi_json_fail(&reader->context, AMDRPC_EINVAL, "'%.*s%s' is no %s",
-            (int)len, shown, is_cut ? "..." : "", expected);
+            (int)shown_len(shown, len), shown, len > SHOWN_BYTES ? "..." : "",
+            expected);
 }
 
 /* ---- integers ---- */
@@ -324,37 +336,33 @@ get_whole(
 }
 
 static bool
+get_bool(const json_t *json, struct json_scalar *out)
+{
+    out->number = json_is_true(json);
+    return json_is_boolean(json);
+}
+
+static bool
 get_any_scalar(struct json_reader *reader, const struct amdi_field *field,
         const json_t *json, struct json_scalar *out)
 {
-    switch (field->type) {
-    case AMDI_FIELD_DOUBLE:
+    if (field->type == AMDI_FIELD_DOUBLE) {
         return get_double(json, out);
-    case AMDI_FIELD_FLOAT:
+    }
+    if (field->type == AMDI_FIELD_FLOAT) {
         return get_float(json, out);
-    case AMDI_FIELD_BOOL:
-        out->number = json_is_true(json);
-        return json_is_boolean(json);
-    case AMDI_FIELD_STRING:
+    }
+    if (field->type == AMDI_FIELD_BOOL) {
+        return get_bool(json, out);
+    }
+    if (field->type == AMDI_FIELD_STRING) {
         return get_string(json, out);
-    case AMDI_FIELD_BYTES:
+    }
+    if (field->type == AMDI_FIELD_BYTES) {
         return json_is_string(json) && get_bytes(reader, json, out);
-    case AMDI_FIELD_ENUM:
+    }
+    if (field->type == AMDI_FIELD_ENUM) {
         return get_enum(field->enum_type, json, out);
-    case AMDI_FIELD_GROUP:
-    case AMDI_FIELD_MESSAGE:
-        return false;
-    case AMDI_FIELD_INT64:
-    case AMDI_FIELD_UINT64:
-    case AMDI_FIELD_INT32:
-    case AMDI_FIELD_FIXED64:
-    case AMDI_FIELD_FIXED32:
-    case AMDI_FIELD_UINT32:
-    case AMDI_FIELD_SFIXED32:
-    case AMDI_FIELD_SFIXED64:
-    case AMDI_FIELD_SINT32:
-    case AMDI_FIELD_SINT64:
-        break;
     }
     return get_whole(field->type, json, out);
 }

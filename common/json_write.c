@@ -26,9 +26,10 @@ put_number(struct json_writer *writer, const char *format, ...)
 }
 
 static void
-put_enum(struct json_writer *writer, const struct amdi_enum *type,
-        int32_t number)
+put_enum(struct json_writer *writer, const struct json_item *item)
 {
+    const struct amdi_enum *type = item->field->enum_type;
+    int32_t number = (int32_t)item->number;
     const struct amdi_enum_value *value = amdi_enum_find_number(type, number);
 
     if (strcmp(type->full_name, "google.protobuf.NullValue") == 0) {
@@ -41,74 +42,103 @@ put_enum(struct json_writer *writer, const struct amdi_enum *type,
 }
 
 static void
-put_double_bits(struct json_writer *writer, uint64_t bits)
+put_double(struct json_writer *writer, const struct json_item *item)
 {
     double value;
 
-    memcpy(&value, &bits, sizeof(value));
+    memcpy(&value, &item->number, sizeof(value));
     amdi_json_put_double(writer, value);
 }
 
 static void
-put_float_bits(struct json_writer *writer, uint32_t bits)
+put_float(struct json_writer *writer, const struct json_item *item)
 {
+    uint32_t bits = (uint32_t)item->number;
     float value;
 
     memcpy(&value, &bits, sizeof(value));
     amdi_json_put_float(writer, value);
 }
 
+static void
+put_int64(struct json_writer *writer, const struct json_item *item)
+{
+    put_number(writer, "\"%" PRId64 "\"", (int64_t)item->number);
+}
+
+static void
+put_sint64(struct json_writer *writer, const struct json_item *item)
+{
+    put_number(writer, "\"%" PRId64 "\"", amdi_wire_unzigzag(item->number));
+}
+
+static void
+put_uint64(struct json_writer *writer, const struct json_item *item)
+{
+    put_number(writer, "\"%" PRIu64 "\"", item->number);
+}
+
+static void
+put_int32(struct json_writer *writer, const struct json_item *item)
+{
+    put_number(writer, "%" PRId32, (int32_t)item->number);
+}
+
+static void
+put_sint32(struct json_writer *writer, const struct json_item *item)
+{
+    put_number(writer, "%" PRId32,
+            (int32_t)amdi_wire_unzigzag((uint32_t)item->number));
+}
+
+static void
+put_uint32(struct json_writer *writer, const struct json_item *item)
+{
+    put_number(writer, "%" PRIu32, (uint32_t)item->number);
+}
+
+static void
+put_bool(struct json_writer *writer, const struct json_item *item)
+{
+    amdi_json_put_text(writer, item->number != 0 ? "true" : "false");
+}
+
+static void
+put_string(struct json_writer *writer, const struct json_item *item)
+{
+    amdi_json_put_string(writer, item->bytes.data, item->bytes.len);
+}
+
+static void
+put_bytes(struct json_writer *writer, const struct json_item *item)
+{
+    amdi_json_put_base64(writer, item->bytes.data, item->bytes.len);
+}
+
 void
 amdi_json_put_scalar(struct json_writer *writer, const struct json_item *item)
 {
-    uint64_t number = item->number;
+    static void (*const put[])(
+            struct json_writer *, const struct json_item *) = {
+            [AMDI_FIELD_DOUBLE] = put_double,
+            [AMDI_FIELD_FLOAT] = put_float,
+            [AMDI_FIELD_INT64] = put_int64,
+            [AMDI_FIELD_UINT64] = put_uint64,
+            [AMDI_FIELD_INT32] = put_int32,
+            [AMDI_FIELD_FIXED64] = put_uint64,
+            [AMDI_FIELD_FIXED32] = put_uint32,
+            [AMDI_FIELD_BOOL] = put_bool,
+            [AMDI_FIELD_STRING] = put_string,
+            [AMDI_FIELD_BYTES] = put_bytes,
+            [AMDI_FIELD_UINT32] = put_uint32,
+            [AMDI_FIELD_ENUM] = put_enum,
+            [AMDI_FIELD_SFIXED32] = put_int32,
+            [AMDI_FIELD_SFIXED64] = put_int64,
+            [AMDI_FIELD_SINT32] = put_sint32,
+            [AMDI_FIELD_SINT64] = put_sint64,
+    };
 
-    switch (item->field->type) {
-    case AMDI_FIELD_DOUBLE:
-        put_double_bits(writer, number);
-        break;
-    case AMDI_FIELD_FLOAT:
-        put_float_bits(writer, (uint32_t)number);
-        break;
-    case AMDI_FIELD_INT64:
-    case AMDI_FIELD_SFIXED64:
-        put_number(writer, "\"%" PRId64 "\"", (int64_t)number);
-        break;
-    case AMDI_FIELD_SINT64:
-        put_number(writer, "\"%" PRId64 "\"", amdi_wire_unzigzag(number));
-        break;
-    case AMDI_FIELD_UINT64:
-    case AMDI_FIELD_FIXED64:
-        put_number(writer, "\"%" PRIu64 "\"", number);
-        break;
-    case AMDI_FIELD_INT32:
-    case AMDI_FIELD_SFIXED32:
-        put_number(writer, "%" PRId32, (int32_t)number);
-        break;
-    case AMDI_FIELD_SINT32:
-        put_number(writer, "%" PRId32,
-                (int32_t)amdi_wire_unzigzag((uint32_t)number));
-        break;
-    case AMDI_FIELD_UINT32:
-    case AMDI_FIELD_FIXED32:
-        put_number(writer, "%" PRIu32, (uint32_t)number);
-        break;
-    case AMDI_FIELD_BOOL:
-        amdi_json_put_text(writer, number != 0 ? "true" : "false");
-        break;
-    case AMDI_FIELD_ENUM:
-        put_enum(writer, item->field->enum_type, (int32_t)number);
-        break;
-    case AMDI_FIELD_STRING:
-        amdi_json_put_string(writer, item->bytes.data, item->bytes.len);
-        break;
-    case AMDI_FIELD_BYTES:
-        amdi_json_put_base64(writer, item->bytes.data, item->bytes.len);
-        break;
-    case AMDI_FIELD_MESSAGE:
-    case AMDI_FIELD_GROUP:
-        break; // no scalars
-    }
+    put[item->field->type](writer, item);
 }
 
 /* Takes a copy, for the items move while a message is written. */

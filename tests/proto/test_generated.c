@@ -5,9 +5,9 @@
  */
 #include "common/future.h"
 #include "google/protobuf/descriptor.pb-c.h"
-#include "odd.amdrpc-client.h"
-#include "odd.amdrpc-server.h"
-#include "odd.amdrpc.h"
+#include "tests/proto/odd.amdrpc-client.h"
+#include "tests/proto/odd.amdrpc-server.h"
+#include "tests/proto/odd.amdrpc.h"
 #include "tests/support/runner.h"
 
 #include <check.h>
