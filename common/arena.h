@@ -43,7 +43,6 @@ void *amdi_arena_alloc(struct amdi_arena *arena, size_t size);
 char *amdi_arena_strndup(
         struct amdi_arena *arena, const char *text, size_t len);
 
-
 /** Lets protobuf-c allocate from the arena; its frees do nothing. */
 ProtobufCAllocator amdi_arena_allocator(struct amdi_arena *arena);
 
