@@ -139,7 +139,8 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     struct amdrpc_server *server = NULL;
     amdrpc_err err = AMDRPC_OK;
 
-    if (o->loops > MAX_THREADS || o->workers > MAX_THREADS) {
+    if (o->loops > MAX_THREADS || o->workers > MAX_THREADS ||
+            (unsigned)o->dispatch > AMDRPC_DISPATCH_SYNC) {
         return AMDRPC_EINVAL;
     }
     server = amdi_zalloc(sizeof(*server));

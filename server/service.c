@@ -212,6 +212,14 @@ policy_set(amdrpc_policy *into, const amdrpc_policy *policy,
     }
 }
 
+static bool
+policy_is_valid(const amdrpc_policy *policy)
+{
+    // Enumerations may be unsigned; what is negative is then very large.
+    return (unsigned)policy->dispatch <= AMDRPC_DISPATCH_SYNC &&
+            (unsigned)policy->priority <= AMDRPC_PRIORITY_LOW;
+}
+
 amdrpc_err
 amdi_service_table_set_policy(struct amdi_service_table *table,
         const char *path, const amdrpc_policy *policy,
@@ -221,6 +229,9 @@ amdi_service_table_set_policy(struct amdi_service_table *table,
     bool is_service = len > 0 && path[len - 1] == '/';
     bool has_found = false;
 
+    if (!policy_is_valid(policy)) {
+        return AMDRPC_EINVAL;
+    }
     for (size_t i = 0; i < table->nservices; i++) {
         struct service *service = &table->services[i];
 
