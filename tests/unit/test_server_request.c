@@ -1,0 +1,579 @@
+/** Tests what a request's header fields mean for a call. */
+#include "common/arena.h"
+#include "common/metadata.h"
+#include "server/request.h"
+#include "server/service.h"
+#include "tests/support/runner.h"
+
+#include <check.h>
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const amdrpc_method_desc methods[] = {
+        {.name = "Echo", .path = "/pkg.Svc/Echo"},
+        {.name = "Unwritten", .path = "/pkg.Svc/Unwritten"},
+};
+static const amdrpc_service_desc service = {
+        .name = "pkg.Svc", .methods = methods, .nmethods = COUNT(methods)};
+static const struct amdi_request_limits limits = {
+        .max_list_bytes = 1000, .max_fields = 10};
+
+static struct amdi_service_table services;
+static struct amdi_arena arena;
+static struct amdrpc_metadata metadata;
+static struct amdi_request request;
+static struct amdi_request_verdict verdict;
+
+static void
+invoke_nothing(const void *handlers, amdrpc_call *call,
+        const ProtobufCMessage *msg, void *user_data)
+{
+    (void)handlers;
+    (void)call;
+    (void)msg;
+    (void)user_data;
+}
+
+static void
+setup(void)
+{
+    static const amdrpc_invoke_fn invokes[] = {invoke_nothing, NULL};
+    static const amdrpc_policy policy = {.max_queued = 1};
+
+    amdi_service_table_init(&services);
+    ck_assert_int_eq(amdi_service_table_add(
+                             &services, &service, invokes, NULL, NULL, &policy),
+            AMDRPC_OK);
+    amdi_arena_init(&arena, /*max_bytes=*/0);
+    amdi_metadata_init(&metadata, &arena);
+    amdi_request_begin(&request, &services, &limits, &metadata);
+    memset(&verdict, 0, sizeof(verdict));
+}
+
+static void
+teardown(void)
+{
+    amdi_arena_fini(&arena);
+    amdi_service_table_fini(&services);
+}
+
+static bool
+field(const char *name, const char *value)
+{
+    const struct amdi_h2_field f = {.name = name,
+            .name_len = strlen(name),
+            .value = value,
+            .value_len = strlen(value)};
+
+    return amdi_request_field(&request, &f);
+}
+
+static void
+fields_until_path(void)
+{
+    ck_assert(field(":method", "POST"));
+    ck_assert(field(":scheme", "http"));
+    ck_assert(field(":authority", "localhost"));
+}
+
+/** The fields of a request that is served. */
+static void
+good_fields(void)
+{
+    fields_until_path();
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+    ck_assert(field("te", "trailers"));
+    ck_assert(field("content-type", "application/grpc"));
+}
+
+static void
+end_gives_status(amdrpc_status_code code, const char *message)
+{
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_STATUS);
+    ck_assert_int_eq(verdict.code, code);
+    ck_assert_str_eq(verdict.message, message);
+}
+
+static void
+end_gives_http(const char *http_status)
+{
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_HTTP);
+    ck_assert_str_eq(verdict.http_status, http_status);
+    ck_assert_str_ne(verdict.message, "");
+}
+
+static void
+end_serves(void)
+{
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_SERVE);
+}
+
+START_TEST(good_request_is_served)
+{
+    good_fields();
+
+    end_serves();
+    ck_assert_ptr_eq(request.method->desc, &methods[0]);
+    ck_assert_uint_eq(request.timeout_ns, 0);
+    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 0);
+}
+END_TEST
+
+/* ---- pseudo fields ---- */
+
+START_TEST(request_without_path_is_malformed)
+{
+    fields_until_path();
+    ck_assert(field("content-type", "application/grpc"));
+
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_MALFORMED);
+}
+END_TEST
+
+START_TEST(request_without_method_is_malformed)
+{
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+    ck_assert(field("content-type", "application/grpc"));
+
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_MALFORMED);
+}
+END_TEST
+
+START_TEST(request_without_fields_is_malformed)
+{
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_MALFORMED);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *value;
+} malformed[] = {
+        {":path", "/pkg.Svc/Echo"}, // the second one
+        {":path", ""},
+        {":method", "POST"}, // the second one
+        {":status", "200"},
+        {":protocol", "websocket"},
+        {":unknown", ""},
+        {":", ""},
+};
+
+START_TEST(malformed_pseudo_field_is_refused)
+{
+    good_fields();
+
+    ck_assert(!field(malformed[_i].name, malformed[_i].value));
+}
+END_TEST
+
+START_TEST(empty_path_is_malformed)
+{
+    ck_assert(!field(":path", ""));
+}
+END_TEST
+
+static const char *const authorities[] = {"", "x:1", "[::1]:80", "\xff"};
+
+START_TEST(any_authority_will_do)
+{
+    ck_assert(field(":method", "POST"));
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+    ck_assert(field(":authority", authorities[_i]));
+    ck_assert(field(":scheme", authorities[_i]));
+    ck_assert(field("content-type", "application/grpc"));
+
+    end_serves();
+}
+END_TEST
+
+/* ---- what is no gRPC ---- */
+
+static const char *const other_types[] = {"", "application/json",
+        "application/grp", "Application/GRPC", "text/plain",
+        " application/grpc"};
+
+START_TEST(other_content_type_is_415)
+{
+    fields_until_path();
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+    ck_assert(field("content-type", other_types[_i]));
+
+    end_gives_http("415");
+}
+END_TEST
+
+START_TEST(missing_content_type_is_415)
+{
+    fields_until_path();
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+
+    end_gives_http("415");
+}
+END_TEST
+
+static const char *const grpc_types[] = {"application/grpc",
+        "application/grpc+proto", "application/grpc+json",
+        "application/grpc; charset=utf-8"};
+
+START_TEST(content_type_with_suffix_is_served)
+{
+    fields_until_path();
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+    ck_assert(field("content-type", grpc_types[_i]));
+
+    end_serves();
+}
+END_TEST
+
+static const char *const other_verbs[] = {"GET", "PUT", "HEAD", "post", ""};
+
+START_TEST(other_method_than_post_is_405)
+{
+    ck_assert(field(":method", other_verbs[_i]));
+    ck_assert(field(":path", "/pkg.Svc/Echo"));
+    ck_assert(field("content-type", "application/grpc"));
+
+    end_gives_http("405");
+}
+END_TEST
+
+START_TEST(browser_is_told_what_this_is)
+{
+    ck_assert(field(":method", "GET"));
+    ck_assert(field(":path", "/"));
+
+    end_gives_http("200");
+}
+END_TEST
+
+START_TEST(browser_elsewhere_gets_415)
+{
+    ck_assert(field(":method", "GET"));
+    ck_assert(field(":path", "/favicon.ico"));
+
+    end_gives_http("415");
+}
+END_TEST
+
+/* ---- unknown methods ---- */
+
+static const struct {
+    const char *path;
+    const char *message;
+} unknown[] = {
+        {"/pkg.Svc/Nothing", "unknown method /pkg.Svc/Nothing"},
+        {"/pkg.Svc/Unwritten", "unknown method /pkg.Svc/Unwritten"},
+        {"/pkg.Svc/", "unknown method /pkg.Svc/"},
+        {"/pkg.Other/Echo", "unknown service of method /pkg.Other/Echo"},
+        {"/pkg.svc/Echo", "unknown service of method /pkg.svc/Echo"},
+        {"x", "unknown service of method x"},
+        {"*", "unknown service of method *"},
+};
+
+START_TEST(unknown_path_is_unimplemented)
+{
+    fields_until_path();
+    ck_assert(field(":path", unknown[_i].path));
+    ck_assert(field("content-type", "application/grpc"));
+
+    end_gives_status(AMDRPC_STATUS_UNIMPLEMENTED, unknown[_i].message);
+}
+END_TEST
+
+START_TEST(long_unknown_path_is_quoted_in_part)
+{
+    char path[500];
+
+    memset(path, 'a', sizeof(path));
+    path[0] = '/';
+    path[sizeof(path) - 1] = '\0';
+    fields_until_path();
+    ck_assert(field(":path", path));
+    ck_assert(field("content-type", "application/grpc"));
+
+    amdi_request_end(&request, &verdict);
+    ck_assert_int_eq(verdict.code, AMDRPC_STATUS_UNIMPLEMENTED);
+    ck_assert_uint_eq(strlen(request.path), AMDI_REQUEST_QUOTE_BYTES - 1);
+    ck_assert_uint_lt(strlen(verdict.message), sizeof(verdict.message));
+    ck_assert_ptr_nonnull(strstr(verdict.message, "/aaaa"));
+}
+END_TEST
+
+/* ---- gRPC's own fields ---- */
+
+static const struct {
+    const char *text;
+    uint64_t ns;
+} timeouts[] = {
+        {"1n", 1},
+        {"250u", 250000},
+        {"100m", 100000000},
+        {"3S", 3000000000},
+        {"2M", UINT64_C(120000000000)},
+        {"1H", UINT64_C(3600000000000)},
+        {"0S", 1}, // has passed, which is not the same as none
+        {"99999999H", UINT64_MAX},
+};
+
+START_TEST(timeout_is_read)
+{
+    good_fields();
+    ck_assert(field("grpc-timeout", timeouts[_i].text));
+
+    end_serves();
+    ck_assert_uint_eq(request.timeout_ns, timeouts[_i].ns);
+}
+END_TEST
+
+static const char *const bad_timeouts[] = {
+        "", "1", "S", "-1S", "1s", "123456789S", "1 S", "1.5S", "0x1S"};
+
+START_TEST(bad_timeout_is_internal)
+{
+    good_fields();
+    ck_assert(field("grpc-timeout", bad_timeouts[_i]));
+
+    end_gives_status(AMDRPC_STATUS_INTERNAL,
+            "grpc-timeout is not 1 to 8 digits and a unit");
+}
+END_TEST
+
+START_TEST(unknown_codec_is_unimplemented)
+{
+    good_fields();
+    ck_assert(field("grpc-encoding", "brotli"));
+
+    end_gives_status(AMDRPC_STATUS_UNIMPLEMENTED,
+            "grpc-encoding names a codec that is not supported");
+}
+END_TEST
+
+static const char *const own_fields[] = {"te", "content-type", "grpc-timeout",
+        "grpc-encoding", "grpc-accept-encoding", "grpc-message-type",
+        "grpc-previous-rpc-attempts", "grpc-unheard-of"};
+static const char *const own_values[] = {"trailers", "application/grpc", "1S",
+        "identity", "gzip,identity", "x", "1", "x"};
+
+START_TEST(field_of_the_protocol_is_no_metadata)
+{
+    good_fields();
+    ck_assert(field(own_fields[_i], own_values[_i]));
+
+    end_serves();
+    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 0);
+}
+END_TEST
+
+/* ---- metadata ---- */
+
+static const struct {
+    const char *name;
+    const char *value;
+    const char *kept;
+} kept[] = {
+        {"x-text", "a value", "a value"},
+        {"x-text", "", ""},
+        {"x-odd", "\xff\x01", "\xff\x01"},
+        {"user-agent", "grpc-c/1", "grpc-c/1"},
+        {"x-bin", "aGk", "hi"},
+        {"x-bin", "aGk=", "hi"},
+        {"x-bin", "", ""},
+        {"grpc-trace-bin", "aGk", "hi"},
+        {"grpc-tags-bin", "aGk", "hi"},
+};
+
+START_TEST(other_fields_are_metadata)
+{
+    const amdrpc_metadata_field *got = NULL;
+
+    good_fields();
+    ck_assert(field(kept[_i].name, kept[_i].value));
+
+    end_serves();
+    got = amdrpc_metadata_get(&metadata, kept[_i].name);
+    ck_assert_ptr_nonnull(got);
+    ck_assert_uint_eq(got->value_len, strlen(kept[_i].kept));
+    ck_assert_mem_eq(got->value, kept[_i].kept, got->value_len);
+}
+END_TEST
+
+START_TEST(repeated_metadata_keeps_its_order)
+{
+    good_fields();
+    ck_assert(field("x-a", "1"));
+    ck_assert(field("x-b", "2"));
+    ck_assert(field("x-a", "3"));
+
+    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 3);
+    ck_assert_str_eq(amdrpc_metadata_at(&metadata, 0)->value, "1");
+    ck_assert_str_eq(amdrpc_metadata_at(&metadata, 2)->value, "3");
+}
+END_TEST
+
+START_TEST(metadata_that_is_no_base64_is_internal)
+{
+    good_fields();
+    ck_assert(field("x-bin", "!!"));
+
+    end_gives_status(
+            AMDRPC_STATUS_INTERNAL, "a -bin metadata value is not base64");
+}
+END_TEST
+
+START_TEST(first_fault_is_told)
+{
+    good_fields();
+    ck_assert(field("x-bin", "!!"));
+    ck_assert(field("grpc-encoding", "brotli"));
+
+    end_gives_status(
+            AMDRPC_STATUS_INTERNAL, "a -bin metadata value is not base64");
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(as_many_fields_as_allowed_are_served)
+{
+    good_fields();
+    for (size_t i = 6; i < limits.max_fields; i++) {
+        ck_assert(field("x-a", "1"));
+    }
+
+    end_serves();
+    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 4);
+}
+END_TEST
+
+START_TEST(one_field_more_is_resource_exhausted)
+{
+    good_fields();
+    for (size_t i = 6; i < limits.max_fields + 1; i++) {
+        ck_assert(field("x-a", "1"));
+    }
+
+    end_gives_status(AMDRPC_STATUS_RESOURCE_EXHAUSTED,
+            "the request has too many header fields");
+    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 4);
+}
+END_TEST
+
+START_TEST(list_up_to_the_limit_is_served)
+{
+    char value[1000] = {0};
+
+    good_fields();
+    memset(value, 'v', limits.max_list_bytes - request.list_bytes - 3 - 32);
+    ck_assert(field("x-a", value));
+
+    ck_assert_uint_eq(request.list_bytes, limits.max_list_bytes);
+    end_serves();
+}
+END_TEST
+
+START_TEST(list_beyond_the_limit_is_resource_exhausted)
+{
+    char value[1000] = {0};
+
+    good_fields();
+    memset(value, 'v', limits.max_list_bytes - request.list_bytes - 3 - 31);
+    ck_assert(field("x-a", value));
+
+    end_gives_status(AMDRPC_STATUS_RESOURCE_EXHAUSTED,
+            "the request's header list is too large");
+    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 0);
+}
+END_TEST
+
+START_TEST(metadata_without_memory_is_resource_exhausted)
+{
+    arena.max_bytes = 1;
+    good_fields();
+    ck_assert(field("x-a", "1"));
+
+    end_gives_status(
+            AMDRPC_STATUS_RESOURCE_EXHAUSTED, "no memory for the metadata");
+}
+END_TEST
+
+static TCase *
+add_case(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static void
+add_http_cases(Suite *suite)
+{
+    TCase *pseudo = add_case(suite, "pseudo");
+    TCase *http = add_case(suite, "http");
+
+    tcase_add_test(pseudo, good_request_is_served);
+    tcase_add_test(pseudo, request_without_path_is_malformed);
+    tcase_add_test(pseudo, request_without_method_is_malformed);
+    tcase_add_test(pseudo, request_without_fields_is_malformed);
+    tcase_add_loop_test(
+            pseudo, malformed_pseudo_field_is_refused, 0, COUNT(malformed));
+    tcase_add_test(pseudo, empty_path_is_malformed);
+    tcase_add_loop_test(pseudo, any_authority_will_do, 0, COUNT(authorities));
+
+    tcase_add_loop_test(http, other_content_type_is_415, 0, COUNT(other_types));
+    tcase_add_test(http, missing_content_type_is_415);
+    tcase_add_loop_test(
+            http, content_type_with_suffix_is_served, 0, COUNT(grpc_types));
+    tcase_add_loop_test(
+            http, other_method_than_post_is_405, 0, COUNT(other_verbs));
+    tcase_add_test(http, browser_is_told_what_this_is);
+    tcase_add_test(http, browser_elsewhere_gets_415);
+}
+
+static void
+add_grpc_cases(Suite *suite)
+{
+    TCase *grpc = add_case(suite, "grpc");
+    TCase *meta = add_case(suite, "metadata");
+    TCase *limit = add_case(suite, "limits");
+
+    tcase_add_loop_test(grpc, unknown_path_is_unimplemented, 0, COUNT(unknown));
+    tcase_add_test(grpc, long_unknown_path_is_quoted_in_part);
+    tcase_add_loop_test(grpc, timeout_is_read, 0, COUNT(timeouts));
+    tcase_add_loop_test(grpc, bad_timeout_is_internal, 0, COUNT(bad_timeouts));
+    tcase_add_test(grpc, unknown_codec_is_unimplemented);
+    tcase_add_loop_test(
+            grpc, field_of_the_protocol_is_no_metadata, 0, COUNT(own_fields));
+
+    tcase_add_loop_test(meta, other_fields_are_metadata, 0, COUNT(kept));
+    tcase_add_test(meta, repeated_metadata_keeps_its_order);
+    tcase_add_test(meta, metadata_that_is_no_base64_is_internal);
+    tcase_add_test(meta, first_fault_is_told);
+
+    tcase_add_test(limit, as_many_fields_as_allowed_are_served);
+    tcase_add_test(limit, one_field_more_is_resource_exhausted);
+    tcase_add_test(limit, list_up_to_the_limit_is_served);
+    tcase_add_test(limit, list_beyond_the_limit_is_resource_exhausted);
+    tcase_add_test(limit, metadata_without_memory_is_resource_exhausted);
+}
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("request");
+
+    add_http_cases(suite);
+    add_grpc_cases(suite);
+    return suite;
+}
+
+TEST_MAIN(make_suite)
