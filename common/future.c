@@ -10,10 +10,12 @@
 
 #include "common/alloc.h"
 #include "common/assertion.h"
+#include "common/cache.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -43,6 +45,11 @@ struct amdrpc_future {
     struct future_callback **callbacks_last; // where the next one goes
     int fd;                                  // -1 until asked for; owned
 };
+
+// Every call of a client has one.
+#define FUTURE_CACHE_CLASS amdi_cache_small_class(sizeof(struct amdrpc_future))
+static_assert(sizeof(struct amdrpc_future) <= AMDI_CACHE_SMALL_BYTES,
+        "no class is large enough");
 
 static bool
 future_state_is_complete(enum future_state state)
@@ -94,13 +101,14 @@ future_set_state_locked(amdrpc_future *future, enum future_state next)
 amdrpc_err
 amdi_future_create(const struct amdi_future_work *work, amdrpc_future **out)
 {
-    amdrpc_future *future = amdi_zalloc(sizeof(*future));
+    amdrpc_future *future = amdi_cache_take(FUTURE_CACHE_CLASS);
 
     if (future == NULL) {
         return AMDRPC_ENOMEM;
     }
+    memset(future, 0, sizeof(*future));
     if (pthread_mutex_init(&future->mtx, NULL) != 0) {
-        amdi_free(future);
+        amdi_cache_give(FUTURE_CACHE_CLASS, future);
         return AMDRPC_ENOMEM;
     }
     atomic_init(&future->nrefs, 1);
@@ -149,7 +157,7 @@ future_destroy(amdrpc_future *future)
         (void)close(future->fd); // nothing was written that could be lost
     }
     (void)pthread_mutex_destroy(&future->mtx); // unlocked, so it succeeds
-    amdi_free(future);
+    amdi_cache_give(FUTURE_CACHE_CLASS, future);
 }
 
 void
