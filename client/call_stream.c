@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+// A request message up to here is kept until the call's end rather than freed.
+#define STREAM_SMALL_BYTES 4096u
+
 // Room for a sentence with a number in it.
 #define STREAM_MESSAGE_BYTES 128u
 
@@ -83,7 +86,9 @@ static void
 stream_read_message(
         struct amdrpc_client_call *call, const struct amdi_h2_field *field)
 {
-    char *text = amdi_arena_alloc(&call->arena, field->value_len + 1);
+    char *text = field->value_len == 0
+            ? NULL
+            : amdi_arena_alloc(&call->arena, field->value_len + 1);
 
     // A status without its sentence is better than none.
     if (text != NULL) {
@@ -206,8 +211,10 @@ amdi_call_stream_on_headers(void *ctx, void *stream, bool is_trailers)
     }
     stream_publish_initial(call);
     // From here on the call is committed: nothing is kept for another attempt.
-    (void)amdi_outbox_release(&call->outbox);
     call->was_released = true;
+    if (call->outbox.ntaken > STREAM_SMALL_BYTES) {
+        (void)amdi_outbox_release(&call->outbox); // nobody waits for the room
+    }
 }
 
 /* ---- the body ---- */
@@ -282,6 +289,7 @@ amdi_call_stream_on_body(
     (void)ctx;
     body->len = ready < room ? ready : room;
     body->is_last = call->is_request_complete && body->len == ready;
+    call->is_request_sent = body->is_last;
 }
 
 void
@@ -344,7 +352,7 @@ amdi_call_stream_on_end(void *ctx, void *stream)
         return;
     }
     amdrpc_status_code code = stream_judge(call, &message);
-    if (!call->is_request_complete || amdi_outbox_collect(&call->outbox) > 0) {
+    if (!call->is_request_sent) {
         // The server does not want the rest (RFC 9113, section 8.1).
         amdi_h2_reset(conn->h2, call->stream_id, AMDI_H2_NO_ERROR);
     }

@@ -5,7 +5,10 @@
 #include "client/client_conn.h"
 #include "common/alloc.h"
 #include "common/assertion.h"
+#include "common/cache.h"
 #include "common/clock.h"
+
+#include <string.h>
 
 // A response is unpacked into memory of its own; a small message can claim
 // much more than its bytes (empty submessages: twenty times).
@@ -19,6 +22,10 @@
 #define CALL_ARENA_BYTES (CALL_UNPACKED_BYTES + 256u * 1024u)
 
 #define NS_PER_MS UINT64_C(1000000)
+
+// Blocks of 1008 bytes: calls come by the hundred.
+#define CALL_CACHE_CLASS (AMDI_CACHE_NSMALL + 2u)
+static_assert(sizeof(struct amdrpc_client_call) <= 1008, "a class too small");
 
 const char amdi_client_call_unreadable[] = "response does not parse";
 
@@ -78,18 +85,18 @@ amdi_client_call_create(struct amdrpc_channel *channel,
     if (options->timeout_ms < 0) {
         return AMDRPC_EINVAL;
     }
-    call = amdi_zalloc(sizeof(*call));
+    call = amdi_cache_take(CALL_CACHE_CLASS);
     if (call == NULL) {
         return AMDRPC_ENOMEM;
     }
+    memset(call, 0, sizeof(*call));
     call_init(call, channel, method);
     call->wait_for_ready = options->wait_for_ready;
     if (options->timeout_ms > 0) {
         call->deadline_at_ns = deadline_after(options->timeout_ms);
     }
-    amdrpc_err err = amdi_request_prepare(&call->request, &channel->request,
-            method->path, call->deadline_at_ns != 0, options->metadata,
-            &call->arena);
+    amdrpc_err err = amdi_request_prepare(
+            &call->request, options->metadata, &call->arena);
     if (err != AMDRPC_OK) {
         amdi_client_call_discard(call);
         return err;
@@ -107,7 +114,7 @@ amdi_client_call_discard(struct amdrpc_client_call *call)
     amdi_arena_fini(&call->message_arena);
     amdi_arena_fini(&call->arena);
     (void)pthread_mutex_destroy(&call->mtx); // nobody holds it
-    amdi_free(call);
+    amdi_cache_give(CALL_CACHE_CLASS, call);
 }
 
 void
@@ -197,31 +204,29 @@ call_start(struct amdrpc_client_call *call)
     amdi_channel_place(call->channel, call);
 }
 
-/** Sets what is left of the deadline; false: nothing is. */
-static bool
-call_renew_timeout(struct amdrpc_client_call *call)
+/** Returns what is left of the deadline: 0 for none, 1 ns when it has passed.
+ */
+static uint64_t
+call_timeout_ns(const struct amdrpc_client_call *call)
 {
     if (call->deadline_at_ns == 0) {
-        return true;
+        return 0;
     }
     uint64_t now_ns = amdi_clock_now_ns();
-    if (now_ns >= call->deadline_at_ns) {
-        return false;
-    }
-    amdi_request_set_timeout(&call->request, call->deadline_at_ns - now_ns);
-    return true;
+
+    // The timer, and not the network, tells that it has passed.
+    return now_ns < call->deadline_at_ns ? call->deadline_at_ns - now_ns : 1;
 }
 
 bool
 amdi_client_call_open(
         struct amdrpc_client_call *call, struct amdi_client_conn *conn)
 {
-    if (!call_renew_timeout(call)) {
-        amdi_client_call_abort(call, AMDRPC_STATUS_DEADLINE_EXCEEDED,
-                "deadline exceeded while waiting for a connection");
-        return true;
-    }
-    amdrpc_err err = amdi_client_conn_open(conn, call);
+    struct amdi_request_fields fields;
+
+    amdi_request_fill(&call->request, &call->channel->request,
+            call->method->path, call_timeout_ns(call), &fields);
+    amdrpc_err err = amdi_client_conn_open(conn, call, &fields);
     if (err == AMDRPC_ECLOSED) {
         return false;
     }
@@ -253,7 +258,9 @@ amdi_client_call_end(struct amdrpc_client_call *call, amdrpc_status_code code,
     call->status = code;
     call->status_message = message;
     atomic_store_explicit(&call->is_ended, true, memory_order_release);
-    amdi_outbox_close(&call->outbox);
+    if (!call->is_request_complete) {
+        amdi_outbox_close(&call->outbox); // else nobody adds to it any more
+    }
     amdi_inbox_end(&call->inbox, end);
     call_set_state(call, call->state == CALL_OPEN ? CALL_ENDING : CALL_CLOSED);
     amdi_client_call_tell(call, CALL_TELL_READABLE | CALL_TELL_END);
@@ -299,6 +306,7 @@ amdi_client_call_begin_again(struct amdrpc_client_call *call)
     amdi_outbox_rewind(&call->outbox);
     amdi_list_remove(&call->write_node);
     call->is_retried = true;
+    call->is_request_sent = false;
     call->stream_id = 0;
     amdi_channel_place_again(call->channel, call);
     amdi_client_conn_forget(conn, call);

@@ -64,65 +64,68 @@ struct amdrpc_client_call {
     bool wait_for_ready;
 
     // Any thread.
+    atomic_bool is_send_closed; // the writer's
+    atomic_bool is_unreadable;  // the reader met a message that does not parse
     atomic_uint nrefs;
     atomic_uint signals;
-    struct amdi_task task;      // posted while `signals` is not 0
-    atomic_size_t ntaken_bytes; // read; to be given back to the window
-    struct amdi_outbox outbox;
-    struct amdi_inbox inbox;
-
-    // Any thread, under mtx.
-    pthread_mutex_t mtx;
-    amdrpc_client_call_events events;
-    void *events_arg;
-    amdrpc_future *future; // owned until it is complete
-
-    // The writer's.
-    atomic_bool is_send_closed;
-
-    // The reader's.
-    struct amdi_arena message_arena; // of the message it was given
-    struct amdi_message *message;    // the same in serialized form; owned
-    atomic_bool is_unreadable;       // it met a message that does not parse
-
-    // The loop's.
-    enum amdi_client_call_state state;
-    struct amdi_client_conn *conn; // while OPEN and ENDING
-    int32_t stream_id;
-    struct amdi_request request;
-    struct amdi_list conn_node;  // conn->calls
-    struct amdi_list queue_node; // channel->waiting or conn->resuming
-    struct amdi_list write_node; // conn->writing
-    struct amdi_list tell_node;  // channel->telling
-    struct amdi_list reap_node;  // channel->reaping
-    struct amdi_timer deadline;
-    struct amdi_arena arena; // the caller's until the start; then the loop's
-    unsigned tells;
-    bool is_released;         // the last reference is gone
-    bool is_request_complete; // close_send has come here
-    bool was_released;        // sent bytes were freed: it cannot begin again
-    bool is_retried;          // it has begun again once
-    bool was_told_end;
-
-    // The loop's: the response as far as it came.
-    bool has_headers; // the first block is complete
-    bool is_grpc;     // its content-type says so
-    size_t nfields;   // of the block that is coming
-    size_t nfield_bytes;
-    int http_status; // 0: none yet
-    int wire_status; // -1: none yet
-    const char *wire_message;
-    size_t nmessages;
-    size_t nheld_bytes; // of the body, not given back to the windows yet
-    struct amdrpc_metadata initial;
-    struct amdrpc_metadata trailing;
-    const ProtobufCMessage *response; // unpacked for a future; in the arena
+    struct amdi_task task; // posted while `signals` is not 0
 
     // Written by the loop before the flag, read by any thread after it.
     atomic_bool has_initial;
     atomic_bool is_ended;
     amdrpc_status_code status;
     const char *status_message; // static or in the arena
+
+    // The loop's.
+    enum amdi_client_call_state state;
+    unsigned tells;
+    struct amdi_client_conn *conn; // while OPEN and ENDING
+    int32_t stream_id;
+    bool is_released;         // the last reference is gone
+    bool is_request_complete; // close_send has come here
+    bool is_request_sent;     // and the session has all of it
+    bool was_released;        // sent bytes were freed: it cannot begin again
+    bool is_retried;          // it has begun again once
+    bool was_told_end;
+    struct amdi_list conn_node;  // conn->calls
+    struct amdi_list queue_node; // channel->waiting or conn->resuming
+    struct amdi_list write_node; // conn->writing
+    struct amdi_list tell_node;  // channel->telling
+    struct amdi_list reap_node;  // channel->reaping
+    struct amdi_timer deadline;
+    struct amdi_request request;
+    struct amdi_arena arena; // the caller's until the start; then the loop's
+
+    // The loop's: the response as far as it came.
+    bool has_headers; // the first block is complete
+    bool is_grpc;     // its content-type says so
+    int http_status;  // 0: none yet
+    int wire_status;  // -1: none yet
+    const char *wire_message;
+    size_t nfields; // of the block that is coming
+    size_t nfield_bytes;
+    size_t nmessages;
+    size_t nheld_bytes; // of the body, not given back to the windows yet
+    const ProtobufCMessage *response; // unpacked for a future; in the arena
+
+    // The boxes: any thread, as their headers say.
+    struct amdi_outbox outbox;
+    struct amdi_inbox inbox;
+    atomic_size_t ntaken_bytes; // read; to be given back to the window
+
+    // Any thread, under mtx.
+    pthread_mutex_t mtx;
+    amdrpc_future *future; // owned until it is complete
+    amdrpc_client_call_events events;
+    void *events_arg;
+
+    // The loop's, and its user's once the flags above say so.
+    struct amdrpc_metadata initial;
+    struct amdrpc_metadata trailing;
+
+    // The reader's.
+    struct amdi_arena message_arena; // of the message it was given
+    struct amdi_message *message;    // the same in serialized form; owned
 };
 
 /* ---- any thread ---- */

@@ -219,12 +219,13 @@ amdi_client_conn_add_writing(
 /* ---- streams ---- */
 
 amdrpc_err
-amdi_client_conn_open(
-        struct amdi_client_conn *conn, struct amdrpc_client_call *call)
+amdi_client_conn_open(struct amdi_client_conn *conn,
+        struct amdrpc_client_call *call,
+        const struct amdi_request_fields *fields)
 {
     int32_t stream_id = 0;
-    amdrpc_err err = amdi_h2_submit_request(conn->h2, call->request.fields,
-            call->request.nfields, call, &stream_id);
+    amdrpc_err err = amdi_h2_submit_request(
+            conn->h2, fields->at, fields->count, call, &stream_id);
 
     if (err == AMDRPC_ECLOSED) {
         // The stream identifiers are used up.

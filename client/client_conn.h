@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct amdi_link;
+struct amdi_request_fields;
 struct amdi_transport;
 struct amdrpc_channel;
 struct amdrpc_client_call;
@@ -70,8 +71,9 @@ amdi_client_conn_has_room(const struct amdi_client_conn *conn)
  * Errors:  AMDRPC_ECLOSED  not on this connection, nor later
  *          AMDRPC_ENOMEM
  */
-AMDRPC_NODISCARD amdrpc_err amdi_client_conn_open(
-        struct amdi_client_conn *conn, struct amdrpc_client_call *call);
+AMDRPC_NODISCARD amdrpc_err amdi_client_conn_open(struct amdi_client_conn *conn,
+        struct amdrpc_client_call *call,
+        const struct amdi_request_fields *fields);
 
 /** There is more to send for @call, or its request is complete. */
 void amdi_client_conn_resume(

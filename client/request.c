@@ -77,7 +77,7 @@ static amdrpc_err
 request_add(struct amdi_request *request, const amdrpc_metadata_field *field,
         struct amdi_arena *arena, size_t *nbytes)
 {
-    struct amdi_h2_field *out = &request->fields[request->nfields];
+    struct amdi_h2_field *out = &request->metadata[request->nmetadata];
     const char *value = NULL;
     size_t value_len = 0;
     amdrpc_err err = amdi_metadata_wire_value(field, arena, &value, &value_len);
@@ -100,32 +100,28 @@ request_add(struct amdi_request *request, const amdrpc_metadata_field *field,
     if (out->name == NULL || out->value == NULL) {
         return AMDRPC_ENOMEM;
     }
-    request->nfields++;
+    request->nmetadata++;
     return AMDRPC_OK;
 }
 
 amdrpc_err
 amdi_request_prepare(struct amdi_request *request,
-        const struct amdi_request_template *request_template, const char *path,
-        bool has_timeout, const amdrpc_metadata *metadata,
-        struct amdi_arena *arena)
+        const amdrpc_metadata *metadata, struct amdi_arena *arena)
 {
     size_t count = amdrpc_metadata_count(metadata);
     size_t nbytes = 0;
 
+    if (count == 0) {
+        return AMDRPC_OK;
+    }
     if (count > AMDI_REQUEST_METADATA_FIELDS) {
         return AMDRPC_EINVAL;
     }
-    request->fields = amdi_arena_alloc(arena,
-            (AMDI_REQUEST_OWN_FIELDS + count) * sizeof(*request->fields));
-    if (request->fields == NULL) {
+    request->metadata =
+            amdi_arena_alloc(arena, count * sizeof(*request->metadata));
+    if (request->metadata == NULL) {
         return AMDRPC_ENOMEM;
     }
-    memcpy(request->fields, request_template->fields,
-            sizeof(request_template->fields));
-    field_set_value(&request->fields[REQUEST_PATH], path);
-    // grpc-timeout is the last of our own: it can be left out.
-    request->nfields = AMDI_REQUEST_OWN_FIELDS - (has_timeout ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
         amdrpc_err err = request_add(
                 request, amdrpc_metadata_at(metadata, i), arena, &nbytes);
@@ -138,8 +134,22 @@ amdi_request_prepare(struct amdi_request *request,
 }
 
 void
-amdi_request_set_timeout(struct amdi_request *request, uint64_t ns)
+amdi_request_fill(const struct amdi_request *request,
+        const struct amdi_request_template *request_template, const char *path,
+        uint64_t timeout_ns, struct amdi_request_fields *out)
 {
-    amdi_timeout_format(ns, request->timeout);
-    field_set_value(&request->fields[REQUEST_TIMEOUT], request->timeout);
+    memcpy(out->at, request_template->fields, sizeof(request_template->fields));
+    field_set_value(&out->at[REQUEST_PATH], path);
+    out->count = AMDI_REQUEST_OWN_FIELDS;
+    if (timeout_ns > 0) {
+        amdi_timeout_format(timeout_ns, out->timeout);
+        field_set_value(&out->at[REQUEST_TIMEOUT], out->timeout);
+    } else {
+        out->count--; // it is the last of our own
+    }
+    if (request->nmetadata > 0) {
+        memcpy(&out->at[out->count], request->metadata,
+                request->nmetadata * sizeof(*request->metadata));
+        out->count += request->nmetadata;
+    }
 }

@@ -8,7 +8,6 @@
 #include "common/h2.h"
 #include "common/timeout.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,26 +32,37 @@ AMDRPC_NODISCARD amdrpc_err amdi_request_template_init(
         const char *user_agent);
 void amdi_request_template_fini(struct amdi_request_template *request_template);
 
-/** A call's own fields; zero bytes: none. */
+/** What a call adds; zero bytes: nothing. */
 struct amdi_request {
-    struct amdi_h2_field *fields; // our own, then the user's in their order
-    size_t nfields;
+    struct amdi_h2_field *metadata; // the user's, in their order
+    size_t nmetadata;
+};
+
+/** Room for all fields of a request. */
+struct amdi_request_fields {
+    struct amdi_h2_field
+            at[AMDI_REQUEST_OWN_FIELDS + AMDI_REQUEST_METADATA_FIELDS];
+    size_t count;
     char timeout[AMDI_TIMEOUT_TEXT_BYTES];
 };
 
 /**
- * Prepares the fields in @arena; @metadata is copied, "-bin" values in their
- * wire form. Without @has_timeout there will be no grpc-timeout.
+ * Copies @metadata into @arena, "-bin" values in their wire form.
  *
  * Errors:  AMDRPC_EINVAL  more fields or bytes than the limits above
  *          AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdi_request_prepare(struct amdi_request *request,
-        const struct amdi_request_template *request_template, const char *path,
-        bool has_timeout, const amdrpc_metadata *metadata,
-        struct amdi_arena *arena);
+        const amdrpc_metadata *metadata, struct amdi_arena *arena);
 
-/** Sets what is left of the deadline, for a request that has_timeout. */
-void amdi_request_set_timeout(struct amdi_request *request, uint64_t ns);
+/**
+ * Writes the fields of one attempt.
+ *
+ * @timeout_ns  what is left of the deadline; 0: there is none
+ * @out         borrows from all of the above
+ */
+void amdi_request_fill(const struct amdi_request *request,
+        const struct amdi_request_template *request_template, const char *path,
+        uint64_t timeout_ns, struct amdi_request_fields *out);
 
 #endif

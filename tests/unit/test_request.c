@@ -10,6 +10,7 @@
 
 static struct amdi_request_template request_template;
 static struct amdi_request request;
+static struct amdi_request_fields fields;
 static struct amdi_arena arena;
 static amdrpc_metadata *metadata;
 
@@ -32,19 +33,25 @@ request_teardown(void)
     amdi_arena_fini(&arena);
 }
 
+/** Prepares and fills; without @timeout_ns there is no grpc-timeout. */
 static amdrpc_err
-request_prepare(bool has_timeout)
+request_make_fields(uint64_t timeout_ns)
 {
-    return amdi_request_prepare(&request, &request_template, "/pkg.Svc/Method",
-            has_timeout, metadata, &arena);
+    amdrpc_err err = amdi_request_prepare(&request, metadata, &arena);
+
+    if (err == AMDRPC_OK) {
+        amdi_request_fill(&request, &request_template, "/pkg.Svc/Method",
+                timeout_ns, &fields);
+    }
+    return err;
 }
 
 static void
 assert_field(size_t index, const char *name, const char *value)
 {
-    const struct amdi_h2_field *field = &request.fields[index];
+    const struct amdi_h2_field *field = &fields.at[index];
 
-    ck_assert_uint_lt(index, request.nfields);
+    ck_assert_uint_lt(index, fields.count);
     ck_assert_uint_eq(field->name_len, strlen(name));
     ck_assert_mem_eq(field->name, name, field->name_len);
     ck_assert_uint_eq(field->value_len, strlen(value));
@@ -53,9 +60,9 @@ assert_field(size_t index, const char *name, const char *value)
 
 START_TEST(fields_stand_in_the_order_of_the_protocol)
 {
-    ck_assert_int_eq(request_prepare(false), AMDRPC_OK);
+    ck_assert_int_eq(request_make_fields(0), AMDRPC_OK);
 
-    ck_assert_uint_eq(request.nfields, 7);
+    ck_assert_uint_eq(fields.count, 7);
     assert_field(0, ":method", "POST");
     assert_field(1, ":scheme", "http");
     assert_field(2, ":path", "/pkg.Svc/Method");
@@ -68,12 +75,10 @@ END_TEST
 
 START_TEST(timeout_is_what_is_left)
 {
-    ck_assert_int_eq(request_prepare(true), AMDRPC_OK);
-
-    amdi_request_set_timeout(&request, 1500000000);
+    ck_assert_int_eq(request_make_fields(1500000000), AMDRPC_OK);
 
     assert_field(7, "grpc-timeout", "1500m");
-    ck_assert(request.fields[7].is_secret);
+    ck_assert(fields.at[7].is_secret);
 }
 END_TEST
 
@@ -84,7 +89,7 @@ START_TEST(metadata_follows_in_its_order)
     ck_assert_int_eq(
             amdrpc_metadata_add(metadata, "x-bin", "\xff\x00", 2), AMDRPC_OK);
 
-    ck_assert_int_eq(request_prepare(false), AMDRPC_OK);
+    ck_assert_int_eq(request_make_fields(0), AMDRPC_OK);
     amdrpc_metadata_destroy(metadata); // the request has copies
     metadata = NULL;
 
@@ -100,9 +105,9 @@ START_TEST(credentials_stay_out_of_the_tables)
             amdrpc_metadata_add_text(metadata, "authorization", "Bearer x"),
             AMDRPC_OK);
 
-    ck_assert_int_eq(request_prepare(false), AMDRPC_OK);
+    ck_assert_int_eq(request_make_fields(0), AMDRPC_OK);
 
-    ck_assert(request.fields[7].is_secret);
+    ck_assert(fields.at[7].is_secret);
 }
 END_TEST
 
@@ -113,7 +118,7 @@ START_TEST(too_many_fields_are_refused)
                 amdrpc_metadata_add_text(metadata, "a", "1"), AMDRPC_OK);
     }
 
-    ck_assert_int_eq(request_prepare(false), AMDRPC_EINVAL);
+    ck_assert_int_eq(request_make_fields(0), AMDRPC_EINVAL);
 }
 END_TEST
 
@@ -125,7 +130,7 @@ START_TEST(too_many_bytes_are_refused)
     ck_assert_int_eq(amdrpc_metadata_add(metadata, "a", value, sizeof(value)),
             AMDRPC_OK);
 
-    ck_assert_int_eq(request_prepare(false), AMDRPC_EINVAL);
+    ck_assert_int_eq(request_make_fields(0), AMDRPC_EINVAL);
 }
 END_TEST
 
@@ -146,8 +151,7 @@ request_make(void *arg)
     struct amdi_arena own;
 
     amdi_arena_init(&own, 0);
-    amdrpc_err err = amdi_request_prepare(
-            &made, &request_template, "/a/b", true, arg, &own);
+    amdrpc_err err = amdi_request_prepare(&made, arg, &own);
     amdi_arena_fini(&own);
     return err;
 }
