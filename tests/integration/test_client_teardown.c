@@ -1,4 +1,5 @@
 /** Tests the ends of calls and channels that come from this side. */
+#include "client/client_call.h"
 #include "tests/integration/client.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
@@ -326,6 +327,36 @@ START_TEST(failing_allocations_of_a_channel_are_reported)
 }
 END_TEST
 
+static amdrpc_err
+call_make(void *arg)
+{
+    const amdrpc_call_options options = {.timeout_ms = 1, .metadata = arg};
+    struct amdrpc_client_call *call = NULL;
+    amdrpc_err err =
+            amdi_client_call_create(test_channel, &test_unary, &options, &call);
+
+    if (err == AMDRPC_OK) {
+        amdi_client_call_discard(call);
+    }
+    return err;
+}
+
+START_TEST(failing_allocations_of_a_call_are_reported)
+{
+    amdrpc_metadata *metadata = NULL;
+
+    // The loop's thread has nothing to do, so all allocations are the call's.
+    test_client_start(test_peer_ignore);
+    ck_assert_int_eq(amdrpc_metadata_create(&metadata), AMDRPC_OK);
+    ck_assert_int_eq(
+            amdrpc_metadata_add_text(metadata, "name", "value"), AMDRPC_OK);
+
+    ck_assert_uint_gt(test_sweep_allocations(call_make, metadata), 1);
+
+    amdrpc_metadata_destroy(metadata);
+}
+END_TEST
+
 static Suite *
 client_teardown_suite(void)
 {
@@ -357,6 +388,7 @@ client_teardown_suite(void)
     tcase_add_test(channel, channel_can_go_on_its_own_thread);
     tcase_add_test(channel, threads_share_a_channel);
     tcase_add_test(channel, failing_allocations_of_a_channel_are_reported);
+    tcase_add_test(channel, failing_allocations_of_a_call_are_reported);
     suite_add_tcase(suite, channel);
     return suite;
 }
