@@ -4,7 +4,6 @@
 #include "common/json_read.h"
 
 #include <errno.h>
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,7 +231,7 @@ get_double(const json_t *json, struct json_scalar *out)
     return true;
 }
 
-/* What rounds to the largest float is one; infinity itself is, too. */
+/* What rounds to a float is one; only what rounds to infinity is too large. */
 static bool
 get_float(const json_t *json, struct json_scalar *out)
 {
@@ -243,10 +242,10 @@ get_float(const json_t *json, struct json_scalar *out)
     if (!real_from_json(json, &value)) {
         return false;
     }
-    if (!isinf(value) && fabs(value) > (double)FLT_MAX) {
+    narrow = (float)value;
+    if (isinf(narrow) && !isinf(value)) {
         return false;
     }
-    narrow = (float)value;
     memcpy(&bits, &narrow, sizeof(bits));
     out->number = bits;
     return true;

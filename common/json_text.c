@@ -154,16 +154,21 @@ put_digits(struct json_writer *writer, char *digits)
     amdi_json_put_text(writer, digits);
 }
 
+/* Numbers that digits alone do not say; "-0" would be read as an integer. */
 static bool
-put_no_number(struct json_writer *writer, double value)
+put_odd_number(struct json_writer *writer, double value)
 {
+    bool is_minus_zero = value == 0.0 && signbit(value);
+
     if (isnan(value)) {
         amdi_json_put_text(writer, "\"NaN\"");
     } else if (isinf(value)) {
         amdi_json_put_text(
                 writer, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    } else if (is_minus_zero) {
+        amdi_json_put_text(writer, "-0.0");
     }
-    return isnan(value) || isinf(value);
+    return !isfinite(value) || is_minus_zero;
 }
 
 void
@@ -172,7 +177,7 @@ amdi_json_put_double(struct json_writer *writer, double value)
     char digits[32];
     int precision = 15; // always survives; 17 always tells doubles apart
 
-    if (put_no_number(writer, value)) {
+    if (put_odd_number(writer, value)) {
         return;
     }
     do {
@@ -187,7 +192,7 @@ amdi_json_put_float(struct json_writer *writer, float value)
     char digits[32];
     int precision = 6; // always survives; 9 always tells floats apart
 
-    if (put_no_number(writer, (double)value)) {
+    if (put_odd_number(writer, (double)value)) {
         return;
     }
     do {

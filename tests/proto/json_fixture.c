@@ -9,22 +9,33 @@
 
 struct test_json test_json;
 
+amdrpc_err
+test_json_open(void)
+{
+    const amdrpc_service_desc *service = &amdrpc_test_v1_json_types_service;
+    amdrpc_err err;
+
+    test_json = (struct test_json){0};
+    err = amdi_descriptors_create(&test_json.descriptors);
+    if (err == AMDRPC_OK) {
+        err = amdi_descriptors_add_set(test_json.descriptors,
+                service->descriptor_set, service->descriptor_set_len,
+                &test_json.error);
+    }
+    if (err == AMDRPC_OK) {
+        err = amdi_descriptors_link(test_json.descriptors, &test_json.error);
+    }
+    if (err == AMDRPC_OK) {
+        test_json.all_types = amdi_descriptors_find_message(
+                test_json.descriptors, "amdrpc.test.v1.AllTypes");
+    }
+    return err;
+}
+
 void
 test_json_setup(void)
 {
-    const amdrpc_service_desc *service = &amdrpc_test_v1_json_types_service;
-
-    test_json = (struct test_json){0};
-    ck_assert_int_eq(
-            amdi_descriptors_create(&test_json.descriptors), AMDRPC_OK);
-    ck_assert_int_eq(
-            amdi_descriptors_add_set(test_json.descriptors,
-                    service->descriptor_set, service->descriptor_set_len, NULL),
-            AMDRPC_OK);
-    ck_assert_int_eq(
-            amdi_descriptors_link(test_json.descriptors, NULL), AMDRPC_OK);
-    test_json.all_types = amdi_descriptors_find_message(
-            test_json.descriptors, "amdrpc.test.v1.AllTypes");
+    ck_assert_int_eq(test_json_open(), AMDRPC_OK);
     ck_assert_ptr_nonnull(test_json.all_types);
 }
 

@@ -18,6 +18,9 @@ struct test_json {
 /** The one fixture of a test program. */
 extern struct test_json test_json;
 
+/** What setup does, for a program that is no test. */
+AMDRPC_NODISCARD amdrpc_err test_json_open(void);
+
 void test_json_setup(void);
 void test_json_teardown(void);
 

@@ -25,13 +25,13 @@ assert_pairs(const struct pair *pairs, size_t npairs)
 
 /* ---- there and back ---- */
 
-START_TEST(canonical_text_comes_back_as_it_was)
+START_TEST(canonical_numbers_come_back_as_they_were)
 {
     static const char *const texts[] = {
-            "{}",
             "{\"aDouble\":1.5,\"aFloat\":-0.25}",
             "{\"aDouble\":0.1,\"aFloat\":0.1}",
-            "{\"aDouble\":1e+300}",
+            "{\"aDouble\":1e+300,\"aFloat\":3.4028235e+38}",
+            "{\"aDouble\":-0.0}",
             "{\"aDouble\":1.7976931348623157e+308}",
             "{\"aDouble\":\"NaN\",\"aFloat\":\"-Infinity\"}",
             "{\"anInt64\":\"-9223372036854775808\"}",
@@ -41,6 +41,18 @@ START_TEST(canonical_text_comes_back_as_it_was)
             "{\"anSfixed32\":-1,\"anSfixed64\":\"-1\"}",
             "{\"anSint32\":-2147483648}",
             "{\"anSint64\":\"-9223372036854775808\"}",
+    };
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        ck_assert_str_eq(test_json_there_and_back(texts[i]), texts[i]);
+    }
+}
+END_TEST
+
+START_TEST(canonical_text_comes_back_as_it_was)
+{
+    static const char *const texts[] = {
+            "{}",
             "{\"aBool\":true}",
             "{\"aString\":\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001 "
             "\xc3\xa4\xf0\x9f\x98\x80\"}",
@@ -275,6 +287,7 @@ json_suite(void)
     TCase *memory = tcase_create("memory");
 
     tcase_add_checked_fixture(both, test_json_setup, test_json_teardown);
+    tcase_add_test(both, canonical_numbers_come_back_as_they_were);
     tcase_add_test(both, canonical_text_comes_back_as_it_was);
     tcase_add_test(both, other_forms_become_canonical);
     tcase_add_test(both, null_and_defaults_are_left_out);
