@@ -1,0 +1,123 @@
+/** A command's stay at one server: channel, Ctrl-C, and what is known of it. */
+#include "client/cli/session.h"
+
+#include "client/program/file.h"
+#include "client/program/program.h"
+
+int
+amdi_session_fail(amdrpc_err err, const char *what)
+{
+    amdi_program_error("%s: %s", what, amdrpc_err_text(err));
+    return AMDI_EXIT_FAILED;
+}
+
+int
+amdi_session_open(
+        struct amdi_session *session, const char *target, uint64_t timeout_ms)
+{
+    amdrpc_err err;
+
+    *session =
+            (struct amdi_session){.target = target, .timeout_ms = timeout_ms};
+    err = amdi_interrupt_start(&session->interrupt);
+    if (err != AMDRPC_OK) {
+        return amdi_session_fail(err, "cannot wait for signals");
+    }
+    err = amdi_descriptors_create(&session->descriptors);
+    if (err == AMDRPC_OK) {
+        err = amdrpc_channel_create(target, NULL, &session->channel);
+    }
+    if (err == AMDRPC_OK) {
+        return AMDI_EXIT_OK;
+    }
+    amdi_session_close(session);
+    if (err == AMDRPC_EINVAL) {
+        amdi_program_error("'%s' is not a server: HOST:PORT", target);
+        return AMDI_EXIT_USAGE;
+    }
+    return amdi_session_fail(err, "cannot open a channel");
+}
+
+void
+amdi_session_close(struct amdi_session *session)
+{
+    amdrpc_channel_unref(session->channel);
+    amdi_interrupt_stop(&session->interrupt);
+    amdi_descriptors_destroy(session->descriptors);
+}
+
+int
+amdi_session_start_call(struct amdi_session *session,
+        const amdrpc_method_desc *method, uint64_t timeout_ms,
+        const amdrpc_metadata *metadata, amdrpc_client_call **out)
+{
+    amdrpc_call_options options = {
+            .timeout_ms = (int64_t)timeout_ms, .metadata = metadata};
+    amdrpc_err err =
+            amdrpc_channel_start_call(session->channel, method, &options, out);
+
+    if (err != AMDRPC_OK) {
+        return amdi_session_fail(err, "cannot start the call");
+    }
+    amdi_interrupt_watch(&session->interrupt, *out);
+    return AMDI_EXIT_OK;
+}
+
+void
+amdi_session_end_call(struct amdi_session *session, amdrpc_client_call *call)
+{
+    amdi_interrupt_watch(&session->interrupt, NULL);
+    amdrpc_client_call_unref(call);
+}
+
+int
+amdi_session_judge_call(
+        struct amdi_session *session, const amdrpc_client_call *call)
+{
+    amdrpc_status_code status = amdrpc_client_call_get_status(call);
+    const char *message = amdrpc_client_call_get_status_message(call);
+    int signal = amdi_interrupt_get_signal(&session->interrupt);
+
+    if (status == AMDRPC_STATUS_OK) {
+        return AMDI_EXIT_OK;
+    }
+    if (signal != 0) {
+        return AMDI_EXIT_SIGNAL + signal;
+    }
+    amdi_program_error("%s%s%s", amdrpc_status_name(status),
+            message[0] == '\0' ? "" : ": ", message);
+    return AMDI_EXIT_STATUS + (int)status;
+}
+
+static int
+session_add_set(
+        struct amdi_session *session, const char *path, struct amdi_buf *buf)
+{
+    struct amdi_error error;
+    amdrpc_err err = amdi_descriptors_add_set(session->descriptors,
+            amdi_buf_peek(buf), amdi_buf_len(buf), &error);
+
+    if (err == AMDRPC_OK) {
+        err = amdi_descriptors_link(session->descriptors, &error);
+    }
+    if (err != AMDRPC_OK) {
+        amdi_program_error("%s: %s", path, error.text);
+        return AMDI_EXIT_USAGE;
+    }
+    return AMDI_EXIT_OK;
+}
+
+int
+amdi_session_load_set(struct amdi_session *session, const char *path)
+{
+    struct amdi_buf buf;
+    int exit_status;
+
+    amdi_buf_init(&buf);
+    exit_status = amdi_file_read(path, AMDI_DESCRIPTORS_MAX_BYTES, &buf);
+    if (exit_status == AMDI_EXIT_OK) {
+        exit_status = session_add_set(session, path, &buf);
+    }
+    amdi_buf_fini(&buf);
+    return exit_status;
+}
