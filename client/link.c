@@ -252,6 +252,9 @@ amdi_link_on_closed(struct amdi_link *link, amdrpc_err err, bool has_answered)
     if (link->next_address < link->addresses.count) {
         link_try_next(link);
     } else {
-        link_fail(link, amdrpc_err_text(err));
+        // One that hangs up before a word is not there to serve either.
+        link_fail(link,
+                err == AMDRPC_ECLOSED ? "connection refused"
+                                      : amdrpc_err_text(err));
     }
 }

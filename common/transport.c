@@ -59,6 +59,7 @@ socket_error(int code)
     switch (code) {
     case EAGAIN:
         return AMDRPC_EAGAIN;
+    case ECONNREFUSED:
     case EPIPE:
         return AMDRPC_ECLOSED;
     case ETIMEDOUT:

@@ -21,8 +21,9 @@ struct amdi_transport_events {
     // What amdi_transport_write kept back is with the kernel now.
     void (*on_drained)(void *ctx);
     // The connection is lost, or there is none: AMDRPC_ECLOSED when the peer
-    // closed it in good order, else AMDRPC_EIO, AMDRPC_ETIMEDOUT or
-    // AMDRPC_ENOMEM. The transport is still to be destroyed.
+    // refused it or closed it in good order, else AMDRPC_EIO,
+    // AMDRPC_ETIMEDOUT or AMDRPC_ENOMEM. The transport is still to be
+    // destroyed.
     void (*on_closed)(void *ctx, amdrpc_err err);
 };
 

@@ -93,7 +93,7 @@ START_TEST(refused_connection_is_told_later)
     test_probe_poll();
 
     ck_assert_str_eq(test_probe.trace, "l");
-    ck_assert_int_eq(test_probe.lost_err, AMDRPC_EIO);
+    ck_assert_int_eq(test_probe.lost_err, AMDRPC_ECLOSED);
 }
 END_TEST
 
