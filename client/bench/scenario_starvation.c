@@ -23,6 +23,9 @@
 // Few enough for any server's limit of calls on one connection.
 #define CALLS_PER_CONNECTION 100
 
+// They sleep nearly always.
+#define THREADS_MAX 256
+
 // Until the waiting calls have arrived.
 #define SETTLE_MS 500
 
@@ -97,8 +100,10 @@ plan_calls(const struct starvation_case *load_case, struct amdi_load_plan *plan)
                 : load_case->calls;
     }
     plan->connections = (uint32_t)connections;
-    plan->threads = (uint32_t)((connections + AMDI_BENCH_CONNECTIONS_MAX - 1) /
-            AMDI_BENCH_CONNECTIONS_MAX);
+    // A channel gives its calls to the connections that stand already; with
+    // one connection each, the calls are spread as the case says.
+    plan->threads =
+            (uint32_t)(connections < THREADS_MAX ? connections : THREADS_MAX);
     plan->inflight =
             (uint32_t)((load_case->calls + connections - 1) / connections);
 }
