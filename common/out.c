@@ -21,6 +21,12 @@ amdi_out_has_room(const struct amdi_out *out, size_t len)
     return out->room - out->used >= len && out->niov + 2 <= AMDI_OUT_NIOV;
 }
 
+size_t
+amdi_out_room(const struct amdi_out *out)
+{
+    return amdi_out_has_room(out, 0) ? out->room - out->used : 0;
+}
+
 static void
 out_add(struct amdi_out *out, void *data, size_t len)
 {

@@ -26,6 +26,9 @@ void amdi_out_init(struct amdi_out *out, uint8_t *scratch, size_t room);
 /** Tells whether @len bytes can be copied and one more block referenced. */
 bool amdi_out_has_room(const struct amdi_out *out, size_t len);
 
+/** How many bytes can be copied, when there is room for a block at all. */
+size_t amdi_out_room(const struct amdi_out *out);
+
 /** Copies; the caller has asked for room. */
 void amdi_out_copy(struct amdi_out *out, const void *data, size_t len);
 
