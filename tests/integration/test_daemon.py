@@ -238,12 +238,13 @@ class DrainTest(Serving):
         reflection.cancel()
 
     def test_second_signal_does_not_wait(self):
-        self.count(1000000000)
+        endless = self.count(1000000000)  # cancelled once unused
         self.daemon.process.send_signal(signal.SIGTERM)
         self.assertEqual(next(self.watch), b"\x08\x02")  # it drains
         status, log = self.daemon.stop()
         self.assertEqual(status, 1, log)
         self.assertIn("drain-cut-short", log)
+        endless.cancel()
 
 
 if __name__ == "__main__":

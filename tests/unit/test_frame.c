@@ -222,11 +222,15 @@ stream_create(size_t *out_len)
 static void
 stream_check_message(const struct amdi_message *message, size_t n)
 {
+    size_t nright = 0;
+
     ck_assert_uint_eq(message->len, stream_message_len(n));
     ck_assert_int_eq(message->is_compressed, n % 2 == 1);
-    for (size_t i = 0; i < message->len; i++) {
-        ck_assert_uint_eq(message->data[i], n);
+    // An assertion for each byte would take most of the suite's time.
+    while (nright < message->len && message->data[nright] == (uint8_t)n) {
+        nright++;
     }
+    ck_assert_uint_eq(nright, message->len);
 }
 
 static void
@@ -238,10 +242,11 @@ stream_on_piece(void *arg, const uint8_t *data, size_t len)
         struct amdi_message *message;
         size_t taken;
 
-        ck_assert_int_eq(
-                amdi_frame_reader_push(&reader, data, len, &taken, &message),
-                AMDRPC_OK);
-        ck_assert_uint_gt(taken, 0);
+        if (amdi_frame_reader_push(&reader, data, len, &taken, &message) !=
+                        AMDRPC_OK ||
+                taken == 0) {
+            ck_abort_msg("a piece was not taken");
+        }
         data += taken;
         len -= taken;
         if (message != NULL) {
