@@ -187,7 +187,10 @@ AMDRPC_NODISCARD amdrpc_err amdi_descriptors_link(
 
 /* ---- finding: NULL when it is not there ---- */
 
-/** Returns the first file; the others follow by `next`. */
+/**
+ * Returns the first file; the others follow by `next`. Linked or not, so ask
+ * when _link has succeeded.
+ */
 const struct amdi_file *amdi_descriptors_get_files(
         const struct amdi_descriptors *descriptors);
 const struct amdi_file *amdi_descriptors_find_file(

@@ -360,14 +360,15 @@ amdrpc_future_get_fd(amdrpc_future *future, int *out)
 amdrpc_status_code
 amdrpc_future_get_status(const amdrpc_future *future)
 {
-    return amdrpc_future_is_ready(future) ? future->result.status
-                                          : AMDRPC_STATUS_UNKNOWN;
+    return future != NULL && amdrpc_future_is_ready(future)
+            ? future->result.status
+            : AMDRPC_STATUS_UNKNOWN;
 }
 
 const char *
 amdrpc_future_get_status_message(const amdrpc_future *future)
 {
-    if (!amdrpc_future_is_ready(future) ||
+    if (future == NULL || !amdrpc_future_is_ready(future) ||
             future->result.status_message == NULL) {
         return "";
     }

@@ -85,7 +85,10 @@ void amdrpc_future_cancel(amdrpc_future *future);
 AMDRPC_NODISCARD amdrpc_err amdrpc_future_get_fd(
         amdrpc_future *future, int *out);
 
-/** The status; UNKNOWN while ongoing. */
+/**
+ * The status; UNKNOWN while ongoing. This and what follows accept NULL, the
+ * future of a call that could not be started: UNKNOWN, "", no message.
+ */
 amdrpc_status_code amdrpc_future_get_status(const amdrpc_future *future);
 
 /** The status message, "" when there is none; borrowed from the future. */

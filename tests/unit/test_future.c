@@ -133,6 +133,14 @@ START_TEST(failed_future_tells_no_message)
 }
 END_TEST
 
+START_TEST(future_that_never_was_tells_nothing)
+{
+    ck_assert_int_eq(amdrpc_future_get_status(NULL), AMDRPC_STATUS_UNKNOWN);
+    ck_assert_str_eq(amdrpc_future_get_status_message(NULL), "");
+    ck_assert_ptr_null(amdrpc_future_get_message(NULL));
+}
+END_TEST
+
 START_TEST(only_the_first_completion_counts)
 {
     ck_assert(work_complete(AMDRPC_STATUS_ABORTED));
@@ -406,6 +414,7 @@ future_add_completion_tests(Suite *suite)
     tcase_add_test(completion, new_future_is_ongoing);
     tcase_add_test(completion, completed_future_tells_its_result);
     tcase_add_test(completion, failed_future_tells_no_message);
+    tcase_add_test(completion, future_that_never_was_tells_nothing);
     tcase_add_test(completion, only_the_first_completion_counts);
     tcase_add_test(completion, result_is_destroyed_with_the_last_reference);
     tcase_add_test(completion, work_is_given_back_when_complete);
