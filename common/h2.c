@@ -128,8 +128,13 @@ amdi_h2_destroy(struct amdi_h2 *h2)
         return;
     }
     amdi_h2_streams_fini(&h2->streams);
-    nghttp2_hd_inflate_del(h2->inflater);
-    nghttp2_hd_deflate_del(h2->deflater);
+    // Unlike ours, these do not accept NULL.
+    if (h2->inflater != NULL) {
+        nghttp2_hd_inflate_del(h2->inflater);
+    }
+    if (h2->deflater != NULL) {
+        nghttp2_hd_deflate_del(h2->deflater);
+    }
     amdi_buf_fini(&h2->partial);
     amdi_buf_fini(&h2->control);
     amdi_free(h2);
