@@ -36,7 +36,8 @@ struct future_callback {
 struct amdrpc_future {
     atomic_uint nrefs;
     struct amdi_future_work work;     // arg: owned until it is given back
-    struct amdi_future_result result; // written once, before the state says so
+    struct amdi_future_result result; // written once, before the state says so;
+                                      // but the pointer is under the mutex
 
     pthread_mutex_t mtx;
     _Atomic enum future_state state;         // read by anyone
@@ -141,6 +142,9 @@ future_release_work(amdrpc_future *future)
 static void
 future_result_destroy(const struct amdi_future_result *result)
 {
+    if (result->pointer != NULL && result->destroy_pointer != NULL) {
+        result->destroy_pointer(result->pointer);
+    }
     if (result->destroy != NULL) {
         result->destroy(result->arg);
     }
@@ -317,6 +321,12 @@ amdrpc_future_then(amdrpc_future *future, amdrpc_future_fn fn, void *arg)
 }
 
 bool
+amdi_future_help(amdrpc_future *future)
+{
+    return future->work.help != NULL && future->work.help(future->work.arg);
+}
+
+bool
 amdi_future_watch(amdrpc_future *future, struct amdi_future_link *link)
 {
     bool is_ongoing;
@@ -381,4 +391,31 @@ amdrpc_future_get_message(const amdrpc_future *future)
     return amdrpc_future_get_status(future) == AMDRPC_STATUS_OK
             ? future->result.message
             : NULL;
+}
+
+void *
+amdrpc_future_get_pointer(amdrpc_future *future)
+{
+    void *pointer = NULL;
+
+    if (amdrpc_future_get_status(future) == AMDRPC_STATUS_OK) {
+        pthread_mutex_lock(&future->mtx);
+        pointer = future->result.pointer;
+        pthread_mutex_unlock(&future->mtx);
+    }
+    return pointer;
+}
+
+void *
+amdrpc_future_take_pointer(amdrpc_future *future)
+{
+    void *pointer = NULL;
+
+    if (amdrpc_future_get_status(future) == AMDRPC_STATUS_OK) {
+        pthread_mutex_lock(&future->mtx);
+        pointer = future->result.pointer;
+        future->result.pointer = NULL;
+        pthread_mutex_unlock(&future->mtx);
+    }
+    return pointer;
 }

@@ -22,6 +22,10 @@ struct amdi_future_work {
     void (*cancel)(void *arg);
     // Gives `arg` back, exactly once, never while `cancel` runs.
     void (*release)(void *arg);
+    // Does the work in a thread that is about to wait for it, if it can; tells
+    // whether the future is complete now. May be called at any time, so `arg`
+    // must live as long as the future.
+    bool (*help)(void *arg);
     void *arg;
 };
 
@@ -30,7 +34,9 @@ struct amdi_future_result {
     amdrpc_status_code status;
     const char *status_message;      // NULL: none
     const ProtobufCMessage *message; // NULL: none; only told when OK
-    void (*destroy)(void *arg);      // frees the above; NULL: static
+    void *pointer;                   // NULL: none; only told when OK
+    void (*destroy_pointer)(void *); // unless it was taken; NULL: static
+    void (*destroy)(void *arg);      // frees the rest; NULL: static
     void *arg;
 };
 
@@ -54,6 +60,9 @@ AMDRPC_NODISCARD amdrpc_err amdi_future_create(
  */
 bool amdi_future_complete_take(
         amdrpc_future *future, const struct amdi_future_result *result);
+
+/** Calls work.help; false when there is none. Thread: any but a loop's. */
+bool amdi_future_help(amdrpc_future *future);
 
 /** A waiting thread's place with one future. */
 struct amdi_future_link {

@@ -119,18 +119,36 @@ wait_until(amdrpc_future *const *futures, size_t nfutures, int64_t deadline_ns,
                                                          : AMDRPC_ETIMEDOUT;
 }
 
+/** Who may wait can as well do the work, if that has not begun. */
+static void
+wait_help(amdrpc_future *const *futures, size_t nfutures, int64_t timeout_ms)
+{
+    size_t index;
+
+    if (timeout_ms == 0 || wait_find_ready(futures, nfutures, &index)) {
+        return;
+    }
+    for (size_t i = 0; i < nfutures; i++) {
+        if (amdi_future_help(futures[i])) {
+            return;
+        }
+    }
+}
+
 amdrpc_err
 amdrpc_future_wait_any(amdrpc_future *const *futures, size_t nfutures,
         int64_t timeout_ms, size_t *out_index)
 {
+    int64_t deadline_ns = wait_deadline_ns(timeout_ms);
+
     if (amdi_thread_is_loop()) {
         return AMDRPC_ESTATE;
     }
     if (nfutures == 0) {
         return AMDRPC_EINVAL;
     }
-    return wait_until(
-            futures, nfutures, wait_deadline_ns(timeout_ms), out_index);
+    wait_help(futures, nfutures, timeout_ms);
+    return wait_until(futures, nfutures, deadline_ns, out_index);
 }
 
 amdrpc_err
@@ -153,8 +171,10 @@ amdrpc_future_wait_all(
     }
     for (size_t i = 0; i < nfutures; i++) {
         size_t index;
-        amdrpc_err err = wait_until(&futures[i], 1, deadline_ns, &index);
+        amdrpc_err err;
 
+        wait_help(&futures[i], 1, timeout_ms);
+        err = wait_until(&futures[i], 1, deadline_ns, &index);
         if (err != AMDRPC_OK) {
             return err;
         }

@@ -100,6 +100,15 @@ const char *amdrpc_future_get_status_message(const amdrpc_future *future);
  */
 const ProtobufCMessage *amdrpc_future_get_message(const amdrpc_future *future);
 
+/**
+ * The result of a local function (amdrpc_async) that ended OK, else NULL;
+ * borrowed from the future. NULL once it was taken.
+ */
+void *amdrpc_future_get_pointer(amdrpc_future *future);
+
+/** As amdrpc_future_get_pointer; returned owned, to the first who asks. */
+void *amdrpc_future_take_pointer(amdrpc_future *future);
+
 #ifdef __cplusplus
 }
 #endif
