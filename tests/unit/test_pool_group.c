@@ -217,6 +217,18 @@ range_sort(void *arg)
     return amdrpc_group_sync(&group);
 }
 
+/** An assertion for each number would take longer than the sorting. */
+static unsigned
+count_misplaced(const unsigned *numbers)
+{
+    unsigned nmisplaced = 0;
+
+    for (unsigned i = 0; i < NNUMBERS; i++) {
+        nmisplaced += numbers[i] != i;
+    }
+    return nmisplaced;
+}
+
 START_TEST(quicksort_of_a_million_down_to_single_numbers)
 {
     unsigned *numbers = calloc(NNUMBERS, sizeof(*numbers));
@@ -230,9 +242,7 @@ START_TEST(quicksort_of_a_million_down_to_single_numbers)
     all = (struct range){numbers, &numbers[NNUMBERS - 1]};
     ck_assert_int_eq(range_sort(&all), AMDRPC_OK);
 
-    for (unsigned i = 0; i < NNUMBERS; i++) {
-        ck_assert_uint_eq(numbers[i], i);
-    }
+    ck_assert_uint_eq(count_misplaced(numbers), 0);
     free(numbers);
 }
 END_TEST
