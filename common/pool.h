@@ -3,9 +3,8 @@
  *
  * Each worker has a queue for what its own functions spawn; one more is for
  * the rest: calls with a future, and what other threads spawn. Each queue has
- * a lock of its own. That was measured against what a lock-free deque could
- * save and found good enough (docs/performance.md), and lets a cancelled call
- * leave its queue at once.
+ * a lock of its own: cheap enough (docs/performance.md), and it lets a
+ * cancelled call leave its queue at once.
  *
  * A worker runs its own newest task, else the oldest of the common queue, else
  * the oldest of another worker. A thread that syncs a group runs what belongs
