@@ -76,6 +76,10 @@ struct amdi_h2_events {
     // A header block is complete. is_trailers: it followed a body or the
     // initial block. Informational (1xx) blocks are not told.
     void (*on_headers)(void *ctx, void *stream, bool is_trailers);
+    // Server: the block that began this stream has the same fields, in the same
+    // order, as the one of the last on_headers; told instead of these events.
+    // May be NULL: then they are told each time.
+    void (*on_same_headers)(void *ctx, void *stream);
     // Bytes of the body; borrowed until return. They count against the
     // windows until amdi_h2_consume.
     void (*on_data)(void *ctx, void *stream, const uint8_t *data, size_t len);

@@ -99,7 +99,7 @@ block_inflate(
 
 /** The block is complete. */
 static amdrpc_err
-block_end(struct amdi_h2 *h2)
+block_end(struct amdi_h2 *h2, bool is_same)
 {
     struct h2_stream *stream = h2->block_stream;
     bool has_end = (h2->block_flags & AMDI_H2_END_STREAM) != 0;
@@ -122,7 +122,10 @@ block_end(struct amdi_h2 *h2)
         return AMDRPC_OK;
     }
     stream->has_headers = true;
-    if (stream->user != NULL) {
+    if (stream->user != NULL && is_same) {
+        h2->events->on_same_headers(h2->ctx, stream->user);
+    } else if (stream->user != NULL) {
+        h2->told_id = id;
         h2->events->on_headers(h2->ctx, stream->user, h2->is_trailers);
     }
     stream = amdi_h2_find(h2, id);
@@ -142,7 +145,57 @@ block_continue(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (err != AMDRPC_OK || !is_final) {
         return err;
     }
-    return block_end(h2);
+    return block_end(h2, /*is_same=*/false);
+}
+
+/* ---- the same request again ---- */
+
+/** Tells whether a block refers to table entries alone (RFC 7541, 6.1). */
+static bool
+block_is_indexed(const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        // 0xff begins an index of several bytes, 0x80 is no index.
+        if (data[i] <= 0x80 || data[i] == 0xff) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+same_block_is(const struct amdi_h2 *h2, const uint8_t *data, size_t len)
+{
+    const struct h2_same_block *same = &h2->same_block;
+
+    return len > 0 && len == same->len && h2->is_new_request &&
+            h2->events->on_same_headers != NULL &&
+            memcmp(same->bytes, data, len) == 0;
+}
+
+/** A header block that lies in one frame: all but very long ones. */
+static amdrpc_err
+block_single(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
+        const uint8_t *data, size_t len)
+{
+    struct h2_same_block *same = &h2->same_block;
+    int32_t id = frame->stream_id;
+    bool is_indexed = false;
+    amdrpc_err err = AMDRPC_OK;
+
+    if (same_block_is(h2, data, len)) {
+        return block_end(h2, /*is_same=*/true);
+    }
+    is_indexed = len <= sizeof(same->bytes) && block_is_indexed(data, len);
+    if (!is_indexed) {
+        same->len = 0; // the table may change
+    }
+    err = block_continue(h2, frame, data, len);
+    if (err == AMDRPC_OK && h2->is_new_request && h2->told_id == id) {
+        same->len = is_indexed ? (uint8_t)len : 0;
+        memcpy(same->bytes, data, same->len);
+    }
+    return err;
 }
 
 /** Cuts padding and priority off a HEADERS frame's payload. */
@@ -233,11 +286,16 @@ amdi_h2_on_headers_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     h2->ncontinuations = 0;
     h2->is_informational = false;
     h2->has_seen_regular_field = false;
+    h2->is_new_request = is_new;
     err = is_new ? headers_open(h2, id) : headers_again(h2, stream);
     if (err != AMDRPC_OK) {
         return err;
     }
     h2->block_stream_id = id;
+    if ((frame->flags & AMDI_H2_END_HEADERS) != 0) {
+        return block_single(h2, frame, payload, len);
+    }
+    h2->same_block.len = 0; // the table may change
     return block_continue(h2, frame, payload, len);
 }
 

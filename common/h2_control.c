@@ -258,6 +258,18 @@ on_window_update(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     return AMDRPC_OK;
 }
 
+/**
+ * gRPC core up to 1.51 cancels streams whose HEADERS never left (grpc#19655).
+ * RFC 9113, section 6.4, would end the connection, with every other call on it.
+ */
+static bool
+is_early_cancel(const struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
+        const uint8_t *payload)
+{
+    return h2->options.is_server && frame->stream_id % 2 == 1 &&
+            amdi_h2_get_u32(payload) == AMDI_H2_CANCEL;
+}
+
 static amdrpc_err
 on_rst_stream(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         const uint8_t *payload)
@@ -268,7 +280,9 @@ on_rst_stream(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (frame->len != 4) {
         return control_bad_size(h2);
     }
-    if (frame->stream_id == 0 || stream_is_idle(h2, frame->stream_id)) {
+    if (frame->stream_id == 0 ||
+            (stream_is_idle(h2, frame->stream_id) &&
+                    !is_early_cancel(h2, frame, payload))) {
         return amdi_h2_fail(
                 h2, AMDI_H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");
     }

@@ -40,6 +40,16 @@ struct h2_streams {
     size_t nstreams;
 };
 
+/**
+ * The last request's header block, if it was made of table references alone:
+ * as long as no other block changes the table, the same bytes mean the same
+ * fields. Most clients send all their requests of a method that way.
+ */
+struct h2_same_block {
+    uint8_t bytes[32];
+    uint8_t len; // 0: none
+};
+
 struct amdi_h2 {
     const struct amdi_h2_events *events;
     void *ctx;
@@ -58,9 +68,12 @@ struct amdi_h2 {
     struct h2_stream *block_stream; // NULL: decoded, but told to nobody
     uint8_t block_flags;            // of its HEADERS frame
     unsigned ncontinuations;
+    bool is_new_request; // the block opened its stream
+    int32_t told_id;     // of the request that on_headers was told of last
     bool is_trailers;
     bool is_informational;
     bool has_seen_regular_field;
+    struct h2_same_block same_block;
     int32_t last_peer_id; // the highest stream that the peer opened
     uint32_t nreceived;   // as in h2_stream, for the connection
     uint32_t nconsumed;

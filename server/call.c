@@ -29,7 +29,6 @@ amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink)
     memset(call, 0, sizeof(*call));
     call->sink = sink;
     amdi_arena_init(&call->arena, /*max_bytes=*/0);
-    amdi_metadata_init(&call->metadata, &call->arena);
     amdi_list_init(&call->queue_node);
     atomic_init(&call->is_cancelled, false);
 }
@@ -269,7 +268,7 @@ amdrpc_call_get_method(const amdrpc_call *call)
 const amdrpc_metadata *
 amdrpc_call_get_metadata(const amdrpc_call *call)
 {
-    return &call->metadata;
+    return call->metadata;
 }
 
 /** Adds to a list that is made in the call's arena on first use. */

@@ -29,8 +29,8 @@ struct amdrpc_call {
     // Set before the call is dispatched, then constant.
     const struct amdi_sink_ops *sink;
     struct amdi_method *method;
-    struct amdrpc_metadata metadata; // what the client sent
-    uint64_t deadline_at_ms;         // of amdi_clock
+    const struct amdrpc_metadata *metadata; // what the client sent; borrowed
+    uint64_t deadline_at_ms;                // of amdi_clock
 
     // The loop's until the call is dispatched, then the handler's.
     struct amdi_arena arena;

@@ -93,10 +93,12 @@ conn_on_open(void *ctx, int32_t stream_id)
     if (conn->state == AMDI_CONN_ENDING) {
         return NULL;
     }
-    stream = amdi_stream_open(sl, conn, stream_id);
-    if (stream != NULL) {
-        amdi_request_begin(&sl->request, &sl->server->services,
-                &sl->server->request_limits, &stream->call.metadata);
+    if (conn->new_head == NULL) {
+        conn->new_head = amdi_request_head_create(
+                &sl->server->services, &sl->server->request_limits);
+    }
+    if (conn->new_head != NULL) {
+        stream = amdi_stream_open(sl, conn, stream_id);
     }
     return stream;
 }
@@ -108,17 +110,28 @@ conn_on_field(void *ctx, void *stream, const struct amdi_h2_field *field)
     const struct amdi_stream *s = stream;
 
     // Trailers of a request mean nothing in gRPC.
-    return s->call.method != NULL || s->state != AMDI_STREAM_OPEN ||
-            amdi_request_field(&conn->sl->request, field);
+    return s->head != NULL || amdi_request_head_field(conn->new_head, field);
 }
 
 static void
 conn_on_headers(void *ctx, void *stream, bool is_trailers)
 {
-    (void)ctx;
+    struct amdi_conn *conn = ctx;
+
     if (!is_trailers) {
-        amdi_stream_on_headers(stream);
+        amdi_request_head_unref(conn->head);
+        conn->head = conn->new_head;
+        conn->new_head = NULL;
+        amdi_stream_on_headers(stream, conn->head);
     }
+}
+
+static void
+conn_on_same_headers(void *ctx, void *stream)
+{
+    struct amdi_conn *conn = ctx;
+
+    amdi_stream_on_headers(stream, conn->head);
 }
 
 static void
@@ -203,6 +216,7 @@ static const struct amdi_h2_events h2_events = {
         .on_open = conn_on_open,
         .on_field = conn_on_field,
         .on_headers = conn_on_headers,
+        .on_same_headers = conn_on_same_headers,
         .on_data = conn_on_data,
         .on_end = conn_on_end,
         .on_close = conn_on_close,
@@ -380,6 +394,8 @@ conn_free(struct amdi_conn *conn)
 {
     amdi_transport_destroy(conn->transport);
     amdi_h2_destroy(conn->h2);
+    amdi_request_head_unref(conn->head);
+    amdi_request_head_unref(conn->new_head);
     amdi_peer_unref(conn->peer);
     amdi_free(conn);
 }

@@ -7,6 +7,7 @@
 #include "common/loop.h"
 #include "common/transport.h"
 
+struct amdi_request_head;
 struct amdi_server_loop;
 
 /** The address of a peer; outlives its connection for calls that go on. */
@@ -29,9 +30,11 @@ enum amdi_conn_state {
 /** Loop thread only. */
 struct amdi_conn {
     struct amdi_server_loop *sl;
-    struct amdi_transport *transport; // owned
-    struct amdi_h2 *h2;               // owned
-    struct amdi_peer *peer;           // counted
+    struct amdi_transport *transport;   // owned
+    struct amdi_h2 *h2;                 // owned
+    struct amdi_peer *peer;             // counted
+    struct amdi_request_head *new_head; // being read; counted, or NULL
+    struct amdi_request_head *head;     // the last that was read; counted
     enum amdi_conn_state state;
     struct amdi_list loop_node; // on sl->conns
     struct amdi_list streams;   // of amdi_stream.conn_node

@@ -4,7 +4,7 @@
 
 #include <amdrpc/server.h>
 
-#include "server/request.h"
+#include "server/request_head.h"
 #include "server/service.h"
 
 #include <pthread.h>

@@ -5,7 +5,6 @@
 #include "common/arena.h"
 #include "common/list.h"
 #include "common/loop.h"
-#include "server/request.h"
 #include "server/response.h"
 
 struct amdi_dispatcher;
@@ -32,8 +31,7 @@ struct amdi_server_loop {
     struct amdi_list closed_streams; // of amdi_stream.conn_node; end of turn
     struct amdi_hook reap;
 
-    // For the header block being made or read.
-    struct amdi_request request;
+    // For the header block being made.
     struct amdi_response response;
     struct amdi_arena scratch; // emptied after each block
 

@@ -5,6 +5,7 @@
 #include "common/assertion.h"
 #include "common/clock.h"
 #include "server/conn.h"
+#include "server/request_head.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/service.h"
@@ -60,6 +61,7 @@ amdi_stream_fini(struct amdi_stream *stream)
     streaming_destroy(stream->streaming);
     amdi_frame_reader_fini(&stream->reader);
     amdi_call_fini(&stream->call);
+    amdi_request_head_unref(stream->head);
     amdi_peer_unref(stream->peer);
     stream->sl->nstreams--;
 }

@@ -19,6 +19,7 @@
 
 struct amdi_conn;
 struct amdi_peer;
+struct amdi_request_head;
 struct amdi_server_loop;
 
 enum amdi_stream_state {
@@ -49,8 +50,9 @@ struct amdi_stream {
 
     // Loop thread only.
     struct amdi_server_loop *sl;
-    struct amdi_conn *conn; // NULL once gone
-    struct amdi_peer *peer; // counted
+    struct amdi_conn *conn;         // NULL once gone
+    struct amdi_peer *peer;         // counted
+    struct amdi_request_head *head; // counted; NULL before on_headers
     int32_t id;
     enum amdi_stream_state state;
     enum amdi_stream_work work;
@@ -92,7 +94,9 @@ void amdi_stream_fini(struct amdi_stream *stream);
 
 /* ---- what the wire tells ---- */
 
-void amdi_stream_on_headers(struct amdi_stream *stream);
+/** The header block is complete. @head: a reference is taken. */
+void amdi_stream_on_headers(
+        struct amdi_stream *stream, struct amdi_request_head *head);
 void amdi_stream_on_data(
         struct amdi_stream *stream, const uint8_t *data, size_t len);
 void amdi_stream_on_end(struct amdi_stream *stream);

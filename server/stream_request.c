@@ -59,31 +59,33 @@ stream_start(struct amdi_stream *stream)
 }
 
 static void
-stream_serve(struct amdi_stream *stream, const struct amdi_request *request)
+stream_serve(struct amdi_stream *stream, const struct amdi_request_head *head)
 {
-    const amdrpc_method_desc *desc = request->method->desc;
+    const amdrpc_method_desc *desc = head->method->desc;
 
-    stream->call.method = request->method;
+    stream->call.method = head->method;
     if (desc->kind != AMDRPC_UNARY && !stream_make_streaming(stream)) {
         amdi_stream_fail(stream, AMDRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
         return;
     }
-    stream_start_deadline(stream, request->timeout_ns);
+    stream_start_deadline(stream, head->timeout_ns);
     if (amdrpc_method_has_request_stream(desc)) {
         stream_start(stream);
     }
 }
 
 void
-amdi_stream_on_headers(struct amdi_stream *stream)
+amdi_stream_on_headers(
+        struct amdi_stream *stream, struct amdi_request_head *head)
 {
-    const struct amdi_request *request = &stream->sl->request;
     struct amdi_request_verdict verdict;
 
-    amdi_request_end(request, &verdict);
+    stream->head = amdi_request_head_ref(head);
+    stream->call.metadata = &head->metadata;
+    amdi_request_head_judge(head, &verdict);
     switch (verdict.kind) {
     case AMDI_REQUEST_SERVE:
-        stream_serve(stream, request);
+        stream_serve(stream, head);
         break;
     case AMDI_REQUEST_STATUS:
         amdi_stream_fail(stream, verdict.code, verdict.message);

@@ -1,11 +1,18 @@
-/** A request's header fields, and what they mean for a gRPC call. Pure. */
-#ifndef AMDI_REQUEST_H
-#define AMDI_REQUEST_H
+/**
+ * A request's header block, and what it means for a gRPC call. Pure.
+ *
+ * Shared: a connection that sends the same block again (and most do) shares
+ * one head among all its calls. Counted on the loop's thread only.
+ */
+#ifndef AMDI_REQUEST_HEAD_H
+#define AMDI_REQUEST_HEAD_H
 
 #include <amdrpc/metadata.h>
 #include <amdrpc/status.h>
 
+#include "common/arena.h"
 #include "common/h2.h"
+#include "common/metadata.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,20 +37,21 @@ enum amdi_request_verb {
     AMDI_VERB_OTHER,
 };
 
-/** A header block being read; one at a time for a connection. */
-struct amdi_request {
+/** Filled in field by field, then constant. */
+struct amdi_request_head {
+    size_t nrefs;
     const struct amdi_service_table *services; // borrowed
     const struct amdi_request_limits *limits;  // borrowed
-    struct amdrpc_metadata *metadata;          // borrowed; filled in
+    struct amdi_arena arena;
+    struct amdrpc_metadata metadata; // in the arena
 
     enum amdi_request_verb verb;
-    struct amdi_method *method;          // NULL: no such method
-    char path[AMDI_REQUEST_QUOTE_BYTES]; // as far as it fits, when no method
+    struct amdi_method *method; // NULL: no such method
+    const char *path; // as far as it is quoted, when no method; in the arena
     bool has_path;
     bool has_service; // of the path, when no method
     bool has_grpc_content_type;
     uint64_t timeout_ns; // 0: none
-    bool is_gzipped;     // grpc-encoding
 
     size_t nfields;
     size_t list_bytes;
@@ -51,16 +59,21 @@ struct amdi_request {
     const char *bad_what;   // … and a static sentence about it
 };
 
-void amdi_request_begin(struct amdi_request *request,
+/** Makes an empty head; NULL without memory. */
+struct amdi_request_head *amdi_request_head_create(
         const struct amdi_service_table *services,
-        const struct amdi_request_limits *limits,
-        struct amdrpc_metadata *metadata);
+        const struct amdi_request_limits *limits);
+
+struct amdi_request_head *amdi_request_head_ref(struct amdi_request_head *head);
+
+/** NULL is accepted. */
+void amdi_request_head_unref(struct amdi_request_head *head);
 
 /**
  * Takes one field. False: the request is malformed (RFC 9113, section 8.3.1).
  */
-bool amdi_request_field(
-        struct amdi_request *request, const struct amdi_h2_field *field);
+bool amdi_request_head_field(
+        struct amdi_request_head *head, const struct amdi_h2_field *field);
 
 /** What becomes of a request once its header block is complete. */
 struct amdi_request_verdict {
@@ -75,7 +88,7 @@ struct amdi_request_verdict {
     char message[AMDI_REQUEST_QUOTE_BYTES + 64];
 };
 
-void amdi_request_end(
-        const struct amdi_request *request, struct amdi_request_verdict *out);
+void amdi_request_head_judge(
+        const struct amdi_request_head *head, struct amdi_request_verdict *out);
 
 #endif

@@ -1,7 +1,7 @@
 /** Tests what a request's header fields mean for a call. */
 #include "common/arena.h"
 #include "common/metadata.h"
-#include "server/request.h"
+#include "server/request_head.h"
 #include "server/service.h"
 #include "tests/support/runner.h"
 
@@ -21,9 +21,7 @@ static const struct amdi_request_limits limits = {
         .max_list_bytes = 1000, .max_fields = 10};
 
 static struct amdi_service_table services;
-static struct amdi_arena arena;
-static struct amdrpc_metadata metadata;
-static struct amdi_request request;
+static struct amdi_request_head *head;
 static struct amdi_request_verdict verdict;
 
 static void
@@ -46,16 +44,15 @@ setup(void)
     ck_assert_int_eq(amdi_service_table_add(
                              &services, &service, invokes, NULL, NULL, &policy),
             AMDRPC_OK);
-    amdi_arena_init(&arena, /*max_bytes=*/0);
-    amdi_metadata_init(&metadata, &arena);
-    amdi_request_begin(&request, &services, &limits, &metadata);
+    head = amdi_request_head_create(&services, &limits);
+    ck_assert_ptr_nonnull(head);
     memset(&verdict, 0, sizeof(verdict));
 }
 
 static void
 teardown(void)
 {
-    amdi_arena_fini(&arena);
+    amdi_request_head_unref(head);
     amdi_service_table_fini(&services);
 }
 
@@ -67,7 +64,7 @@ field(const char *name, const char *value)
             .value = value,
             .value_len = strlen(value)};
 
-    return amdi_request_field(&request, &f);
+    return amdi_request_head_field(head, &f);
 }
 
 static void
@@ -91,7 +88,7 @@ good_fields(void)
 static void
 end_gives_status(amdrpc_status_code code, const char *message)
 {
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.kind, AMDI_REQUEST_STATUS);
     ck_assert_int_eq(verdict.code, code);
     ck_assert_str_eq(verdict.message, message);
@@ -100,7 +97,7 @@ end_gives_status(amdrpc_status_code code, const char *message)
 static void
 end_gives_http(const char *http_status)
 {
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.kind, AMDI_REQUEST_HTTP);
     ck_assert_str_eq(verdict.http_status, http_status);
     ck_assert_str_ne(verdict.message, "");
@@ -109,7 +106,7 @@ end_gives_http(const char *http_status)
 static void
 end_serves(void)
 {
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.kind, AMDI_REQUEST_SERVE);
 }
 
@@ -118,9 +115,9 @@ START_TEST(good_request_is_served)
     good_fields();
 
     end_serves();
-    ck_assert_ptr_eq(request.method->desc, &methods[0]);
-    ck_assert_uint_eq(request.timeout_ns, 0);
-    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 0);
+    ck_assert_ptr_eq(head->method->desc, &methods[0]);
+    ck_assert_uint_eq(head->timeout_ns, 0);
+    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 0);
 }
 END_TEST
 
@@ -131,7 +128,7 @@ START_TEST(request_without_path_is_malformed)
     fields_until_path();
     ck_assert(field("content-type", "application/grpc"));
 
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.kind, AMDI_REQUEST_MALFORMED);
 }
 END_TEST
@@ -141,14 +138,14 @@ START_TEST(request_without_method_is_malformed)
     ck_assert(field(":path", "/pkg.Svc/Echo"));
     ck_assert(field("content-type", "application/grpc"));
 
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.kind, AMDI_REQUEST_MALFORMED);
 }
 END_TEST
 
 START_TEST(request_without_fields_is_malformed)
 {
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.kind, AMDI_REQUEST_MALFORMED);
 }
 END_TEST
@@ -299,9 +296,9 @@ START_TEST(long_unknown_path_is_quoted_in_part)
     ck_assert(field(":path", path));
     ck_assert(field("content-type", "application/grpc"));
 
-    amdi_request_end(&request, &verdict);
+    amdi_request_head_judge(head, &verdict);
     ck_assert_int_eq(verdict.code, AMDRPC_STATUS_UNIMPLEMENTED);
-    ck_assert_uint_eq(strlen(request.path), AMDI_REQUEST_QUOTE_BYTES - 1);
+    ck_assert_uint_eq(strlen(head->path), AMDI_REQUEST_QUOTE_BYTES);
     ck_assert_uint_lt(strlen(verdict.message), sizeof(verdict.message));
     ck_assert_ptr_nonnull(strstr(verdict.message, "/aaaa"));
 }
@@ -329,7 +326,7 @@ START_TEST(timeout_is_read)
     ck_assert(field("grpc-timeout", timeouts[_i].text));
 
     end_serves();
-    ck_assert_uint_eq(request.timeout_ns, timeouts[_i].ns);
+    ck_assert_uint_eq(head->timeout_ns, timeouts[_i].ns);
 }
 END_TEST
 
@@ -368,7 +365,7 @@ START_TEST(field_of_the_protocol_is_no_metadata)
     ck_assert(field(own_fields[_i], own_values[_i]));
 
     end_serves();
-    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 0);
+    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 0);
 }
 END_TEST
 
@@ -398,7 +395,7 @@ START_TEST(other_fields_are_metadata)
     ck_assert(field(kept[_i].name, kept[_i].value));
 
     end_serves();
-    got = amdrpc_metadata_get(&metadata, kept[_i].name);
+    got = amdrpc_metadata_get(&head->metadata, kept[_i].name);
     ck_assert_ptr_nonnull(got);
     ck_assert_uint_eq(got->value_len, strlen(kept[_i].kept));
     ck_assert_mem_eq(got->value, kept[_i].kept, got->value_len);
@@ -412,9 +409,9 @@ START_TEST(repeated_metadata_keeps_its_order)
     ck_assert(field("x-b", "2"));
     ck_assert(field("x-a", "3"));
 
-    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 3);
-    ck_assert_str_eq(amdrpc_metadata_at(&metadata, 0)->value, "1");
-    ck_assert_str_eq(amdrpc_metadata_at(&metadata, 2)->value, "3");
+    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 3);
+    ck_assert_str_eq(amdrpc_metadata_at(&head->metadata, 0)->value, "1");
+    ck_assert_str_eq(amdrpc_metadata_at(&head->metadata, 2)->value, "3");
 }
 END_TEST
 
@@ -449,7 +446,7 @@ START_TEST(as_many_fields_as_allowed_are_served)
     }
 
     end_serves();
-    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 4);
+    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 4);
 }
 END_TEST
 
@@ -462,7 +459,7 @@ START_TEST(one_field_more_is_resource_exhausted)
 
     end_gives_status(AMDRPC_STATUS_RESOURCE_EXHAUSTED,
             "the request has too many header fields");
-    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 4);
+    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 4);
 }
 END_TEST
 
@@ -471,10 +468,10 @@ START_TEST(list_up_to_the_limit_is_served)
     char value[1000] = {0};
 
     good_fields();
-    memset(value, 'v', limits.max_list_bytes - request.list_bytes - 3 - 32);
+    memset(value, 'v', limits.max_list_bytes - head->list_bytes - 3 - 32);
     ck_assert(field("x-a", value));
 
-    ck_assert_uint_eq(request.list_bytes, limits.max_list_bytes);
+    ck_assert_uint_eq(head->list_bytes, limits.max_list_bytes);
     end_serves();
 }
 END_TEST
@@ -484,18 +481,18 @@ START_TEST(list_beyond_the_limit_is_resource_exhausted)
     char value[1000] = {0};
 
     good_fields();
-    memset(value, 'v', limits.max_list_bytes - request.list_bytes - 3 - 31);
+    memset(value, 'v', limits.max_list_bytes - head->list_bytes - 3 - 31);
     ck_assert(field("x-a", value));
 
     end_gives_status(AMDRPC_STATUS_RESOURCE_EXHAUSTED,
             "the request's header list is too large");
-    ck_assert_uint_eq(amdrpc_metadata_count(&metadata), 0);
+    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 0);
 }
 END_TEST
 
 START_TEST(metadata_without_memory_is_resource_exhausted)
 {
-    arena.max_bytes = 1;
+    head->arena.max_bytes = 1;
     good_fields();
     ck_assert(field("x-a", "1"));
 
@@ -569,7 +566,7 @@ add_grpc_cases(Suite *suite)
 static Suite *
 make_suite(void)
 {
-    Suite *suite = suite_create("request");
+    Suite *suite = suite_create("request_head");
 
     add_http_cases(suite);
     add_grpc_cases(suite);
