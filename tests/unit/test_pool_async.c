@@ -7,8 +7,7 @@
 
 #include <check.h>
 
-#include <stdlib.h>
-#include <string.h>
+#include <pthread.h>
 
 #define MAX_QUEUED 4u
 
@@ -50,11 +49,10 @@ result_on_destroy(void *result)
 }
 
 static void
-pool_set_up_threads(unsigned nthreads)
+pool_set_up(void)
 {
     const amdrpc_pool_options options = {
-            .threads_min = nthreads,
-            .threads_max = nthreads,
+            .threads_max = 1,
             .max_queued = MAX_QUEUED,
     };
 
@@ -63,12 +61,6 @@ pool_set_up_threads(unsigned nthreads)
     holder = NULL;
     test_gate_init(&gate);
     ck_assert_int_eq(amdrpc_pool_create(&options, &pool), AMDRPC_OK);
-}
-
-static void
-pool_set_up(void)
-{
-    pool_set_up_threads(1);
 }
 
 static void
@@ -423,6 +415,47 @@ START_TEST(loop_thread_may_call_but_not_wait)
 }
 END_TEST
 
+#define NCANCELERS 3
+#define NROUNDS 500
+
+/** Calls, and cancels at once, late, or not at all. */
+static void *
+canceler_main(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < NROUNDS; i++) {
+        amdrpc_future *future;
+
+        if (amdrpc_async(pool, call_count, &ncalls, &future) != AMDRPC_OK) {
+            continue; // the queue is full
+        }
+        if (i % 3 == 0) {
+            amdrpc_future_cancel(future);
+        }
+        if (i % 2 == 0 && amdrpc_future_wait(future, -1) == AMDRPC_OK) {
+            amdrpc_future_cancel(future);
+        }
+        amdrpc_future_unref(future);
+    }
+    return NULL;
+}
+
+START_TEST(cancel_races_with_the_call_from_several_threads)
+{
+    pthread_t threads[NCANCELERS];
+
+    for (int i = 0; i < NCANCELERS; i++) {
+        ck_assert_int_eq(
+                pthread_create(&threads[i], NULL, canceler_main, NULL), 0);
+    }
+    for (int i = 0; i < NCANCELERS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+
+    ck_assert_int_le(atomic_load(&ncalls), NCANCELERS * NROUNDS);
+}
+END_TEST
+
 static void
 async_add_cancel_tests(Suite *suite)
 {
@@ -434,6 +467,7 @@ async_add_cancel_tests(Suite *suite)
     tcase_add_test(cancel, call_may_be_quicker_than_its_cancel);
     tcase_add_test(cancel, callback_may_cancel_and_outlive_its_user);
     tcase_add_test(cancel, nobody_is_cancelled_outside_of_a_call);
+    tcase_add_test(cancel, cancel_races_with_the_call_from_several_threads);
     tcase_add_test(cancel, destroy_runs_what_is_queued);
     tcase_add_test(cancel, destroy_of_cancelled_work_runs_nothing);
     suite_add_tcase(suite, cancel);
