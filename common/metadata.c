@@ -187,6 +187,13 @@ amdrpc_metadata_add(amdrpc_metadata *metadata, const char *name,
 }
 
 amdrpc_err
+amdi_metadata_add_own(struct amdrpc_metadata *metadata, const char *name,
+        const void *value, size_t value_len)
+{
+    return metadata_add_copy(metadata, name, strlen(name), value, value_len);
+}
+
+amdrpc_err
 amdrpc_metadata_add_text(
         amdrpc_metadata *metadata, const char *name, const char *value)
 {

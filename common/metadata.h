@@ -31,6 +31,14 @@ AMDRPC_NODISCARD amdrpc_err amdi_metadata_add_wire(
         struct amdrpc_metadata *metadata, const char *name, size_t name_len,
         const char *value, size_t value_len);
 
+/**
+ * As amdrpc_metadata_add, for names that users may not send.
+ * Errors: AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_metadata_add_own(
+        struct amdrpc_metadata *metadata, const char *name, const void *value,
+        size_t value_len);
+
 /** Tells whether users may send a field of that name and value. */
 bool amdi_metadata_is_valid(
         const char *name, const void *value, size_t value_len);
