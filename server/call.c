@@ -29,7 +29,7 @@ amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink)
     memset(call, 0, sizeof(*call));
     call->sink = sink;
     amdi_arena_init(&call->arena, /*max_bytes=*/0);
-    amdi_list_init(&call->queue_node);
+    amdi_list_init(&call->queue.node);
     atomic_init(&call->is_cancelled, false);
 }
 
@@ -97,13 +97,6 @@ amdi_call_run(struct amdrpc_call *call)
                 "the handler of %s returned without a status",
                 method->desc->path);
     }
-}
-
-void
-amdi_call_refuse(
-        struct amdrpc_call *call, amdrpc_status_code code, const char *message)
-{
-    amdrpc_call_finish(call, code, message);
 }
 
 amdrpc_err
@@ -271,10 +264,9 @@ amdrpc_call_get_metadata(const amdrpc_call *call)
     return call->metadata;
 }
 
-/** Adds to a list that is made in the call's arena on first use. */
+/** Makes a list in the call's arena on first use. */
 static amdrpc_err
-call_add_metadata(amdrpc_call *call, struct amdrpc_metadata **list,
-        const char *name, const void *value, size_t value_len)
+call_need_metadata(amdrpc_call *call, struct amdrpc_metadata **list)
 {
     if (*list == NULL) {
         struct amdrpc_metadata *made =
@@ -286,7 +278,32 @@ call_add_metadata(amdrpc_call *call, struct amdrpc_metadata **list,
         amdi_metadata_init(made, &call->arena);
         *list = made;
     }
-    return amdrpc_metadata_add(*list, name, value, value_len);
+    return AMDRPC_OK;
+}
+
+static amdrpc_err
+call_add_metadata(amdrpc_call *call, struct amdrpc_metadata **list,
+        const char *name, const void *value, size_t value_len)
+{
+    amdrpc_err err = call_need_metadata(call, list);
+
+    return err != AMDRPC_OK
+            ? err
+            : amdrpc_metadata_add(*list, name, value, value_len);
+}
+
+void
+amdi_call_add_own_trailing(struct amdrpc_call *call, const char *name,
+        const void *value, size_t value_len)
+{
+    amdrpc_err err = call_need_metadata(call, &call->trailing);
+
+    if (err == AMDRPC_OK) {
+        err = amdi_metadata_add_own(call->trailing, name, value, value_len);
+    }
+    if (err != AMDRPC_OK) {
+        amdi_log_debug("", "call-trailer-lost", "name=%s", name);
+    }
 }
 
 amdrpc_err

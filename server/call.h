@@ -7,6 +7,8 @@
 #include "common/arena.h"
 #include "common/list.h"
 #include "common/metadata.h"
+#include "server/admission.h"
+#include "server/queue.h"
 #include "server/sink.h"
 
 #include <stdatomic.h>
@@ -41,9 +43,11 @@ struct amdrpc_call {
     const char *message;              // once finished; in the arena or static
     struct amdi_arena *recv_arena;    // of the message last received
 
-    // The dispatcher's, under its lock.
-    struct amdi_list queue_node;
-    uint64_t queued_at_ns;
+    // The loop's until the call is dispatched, then its pool's, under its lock.
+    struct amdi_queue_entry queue;
+    uint64_t caller;           // whose turn it takes
+    enum amdi_refusal refusal; // once refused …
+    uint32_t wait_ms;          // … and when to try again
 
     // Set once by the handler, read by the sink when it has been told.
     const amdrpc_call_events *events;
@@ -66,8 +70,17 @@ void amdi_call_fini(struct amdrpc_call *call);
  */
 void amdi_call_run(struct amdrpc_call *call);
 
-/** Ends a call that was refused before its handler ran. */
-void amdi_call_refuse(
-        struct amdrpc_call *call, amdrpc_status_code code, const char *message);
+/**
+ * Adds trailing metadata of a name that users may not send; without memory it
+ * is left out.
+ */
+void amdi_call_add_own_trailing(struct amdrpc_call *call, const char *name,
+        const void *value, size_t value_len);
+
+/**
+ * Ends a call whose handler will not run because of call->refusal, and tells
+ * its client when to try again.
+ */
+void amdi_call_refuse(struct amdrpc_call *call);
 
 #endif

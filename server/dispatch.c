@@ -2,34 +2,25 @@
 #include "server/dispatch.h"
 
 #include "common/alloc.h"
-#include "common/assertion.h"
-#include "common/clock.h"
 #include "server/call.h"
-#include "server/dispatch_internal.h"
 #include "server/service.h"
-#include "server/worker.h"
+#include "server/worker_pool.h"
 
-// New measurements count 1/8 in the moving average.
-#define SERVICE_SHIFT 3
+#include <string.h>
+
+struct amdi_dispatcher {
+    // Setup only.
+    struct amdi_worker_pool **pools; // owned
+    size_t npools;
+};
 
 amdrpc_err
-amdi_dispatcher_create(uint32_t nworkers, struct amdi_dispatcher **out)
+amdi_dispatcher_create(struct amdi_dispatcher **out)
 {
     struct amdi_dispatcher *d = amdi_zalloc(sizeof(*d));
 
     if (d == NULL) {
         return AMDRPC_ENOMEM;
-    }
-    d->workers = amdi_calloc(nworkers, sizeof(*d->workers));
-    if (d->workers == NULL) {
-        amdi_free(d);
-        return AMDRPC_ENOMEM;
-    }
-    d->nworkers = nworkers;
-    pthread_mutex_init(&d->mtx, NULL);
-    pthread_cond_init(&d->has_work, NULL);
-    for (size_t i = 0; i < AMDI_NPRIORITIES; i++) {
-        amdi_list_init(&d->ready[i]);
     }
     *out = d;
     return AMDRPC_OK;
@@ -41,161 +32,173 @@ amdi_dispatcher_destroy(struct amdi_dispatcher *d)
     if (d == NULL) {
         return;
     }
-    pthread_cond_destroy(&d->has_work);
-    pthread_mutex_destroy(&d->mtx);
-    amdi_free(d->workers);
+    for (size_t i = 0; i < d->npools; i++) {
+        amdi_worker_pool_destroy(d->pools[i]);
+    }
+    amdi_free(d->pools);
     amdi_free(d);
 }
 
-static struct amdi_list *
-dispatcher_ready_list(struct amdi_dispatcher *d, const struct amdi_method *m)
+struct amdi_worker_pool *
+amdi_dispatcher_find_pool(const struct amdi_dispatcher *d, const char *name)
 {
-    return &d->ready[m->policy.priority - AMDRPC_PRIORITY_HIGH];
+    for (size_t i = 0; i < d->npools; i++) {
+        if (strcmp(d->pools[i]->name, name) == 0) {
+            return d->pools[i];
+        }
+    }
+    return NULL;
 }
 
-/** Puts a method on the ready list, or off, as its numbers say. */
+static uint32_t
+dispatcher_count_workers(const struct amdi_dispatcher *d)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < d->npools; i++) {
+        n += d->pools[i]->max_workers;
+    }
+    return n;
+}
+
+amdrpc_err
+amdi_dispatcher_add_pool(struct amdi_dispatcher *d, const char *name,
+        uint32_t min_workers, uint32_t max_workers)
+{
+    struct amdi_worker_pool **pools = NULL;
+    amdrpc_err err = AMDRPC_OK;
+
+    if (name[0] == '\0' || strlen(name) >= AMDI_POOL_NAME_BYTES ||
+            min_workers == 0 || max_workers < min_workers) {
+        return AMDRPC_EINVAL;
+    }
+    if (amdi_dispatcher_find_pool(d, name) != NULL) {
+        return AMDRPC_EEXIST;
+    }
+    pools = amdi_realloc(d->pools, (d->npools + 1) * sizeof(*pools));
+    if (pools == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    d->pools = pools;
+    err = amdi_worker_pool_create(name, min_workers, max_workers,
+            dispatcher_count_workers(d), &pools[d->npools]);
+    if (err == AMDRPC_OK) {
+        d->npools++;
+    }
+    return err;
+}
+
+amdrpc_err
+amdi_dispatcher_set_weight(
+        struct amdi_dispatcher *d, uint64_t caller, uint32_t weight)
+{
+    for (size_t i = 0; i < d->npools; i++) {
+        amdrpc_err err =
+                amdi_queue_set_weight(&d->pools[i]->queue, caller, weight);
+
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+    }
+    return AMDRPC_OK;
+}
+
 static void
-method_update_ready_locked(struct amdi_dispatcher *d, struct amdi_method *m)
+method_assign(struct amdi_method *method, struct amdi_worker_pool *pool)
 {
-    bool is_ready = m->nqueued > 0 && m->nrunning < m->policy.max_running;
+    amdrpc_policy *policy = &method->policy;
 
-    if (is_ready && !amdi_list_is_linked(&m->ready_node)) {
-        amdi_list_push(dispatcher_ready_list(d, m), &m->ready_node);
-    } else if (!is_ready) {
-        amdi_list_remove(&m->ready_node);
+    method->pool = pool;
+    if (policy->max_running == 0 || policy->max_running > pool->max_workers) {
+        policy->max_running = pool->max_workers;
+    }
+    method->lane.class_index =
+            (uint32_t)(policy->priority - AMDRPC_PRIORITY_HIGH);
+    method->lane.max_running = policy->max_running;
+    method->lane.max_queued = policy->max_queued;
+    method->lane.max_per_key = policy->max_per_key;
+}
+
+void
+amdi_dispatcher_assign(
+        struct amdi_dispatcher *d, struct amdi_service_table *services)
+{
+    for (size_t i = 0; i < services->nslots; i++) {
+        struct amdi_method *method = services->slots[i];
+
+        if (method != NULL) {
+            method_assign(
+                    method, amdi_dispatcher_find_pool(d, method->policy.pool));
+        }
     }
 }
 
-/** Wakes one worker if one sleeps and has not been woken for this yet. */
-static bool
-dispatcher_claim_sleeper_locked(struct amdi_dispatcher *d)
+amdrpc_err
+amdi_dispatcher_start(struct amdi_dispatcher *d)
 {
-    if (d->nsleeping <= d->nwoken) {
-        return false;
+    for (size_t i = 0; i < d->npools; i++) {
+        if (amdi_worker_pool_start(d->pools[i]) != AMDRPC_OK) {
+            amdi_dispatcher_stop(d);
+            return AMDRPC_EIO;
+        }
     }
-    d->nwoken++;
-    return true;
+    return AMDRPC_OK;
+}
+
+void
+amdi_dispatcher_stop(struct amdi_dispatcher *d)
+{
+    for (size_t i = 0; i < d->npools; i++) {
+        amdi_worker_pool_stop(d->pools[i]);
+    }
 }
 
 void
 amdi_dispatcher_submit(struct amdi_dispatcher *d, struct amdi_list *calls,
         struct amdi_list *refused)
 {
-    uint64_t now_ns = amdi_clock_now_ns();
-    struct amdi_list *node = NULL;
-    bool must_wake = false;
+    (void)d; // a method knows its pool
+    while (!amdi_list_is_empty(calls)) {
+        struct amdrpc_call *first =
+                AMDI_CONTAINER_OF(calls->next, struct amdrpc_call, queue.node);
 
-    pthread_mutex_lock(&d->mtx);
-    while ((node = amdi_list_pop(calls)) != NULL) {
-        struct amdrpc_call *call =
-                AMDI_CONTAINER_OF(node, struct amdrpc_call, queue_node);
-        struct amdi_method *method = call->method;
-
-        if (method->nqueued >= method->policy.max_queued) {
-            amdi_list_push(refused, node);
-            continue;
-        }
-        call->queued_at_ns = now_ns;
-        amdi_list_push(&method->queued, node);
-        method->nqueued++;
-        d->nqueued++;
-        method_update_ready_locked(d, method);
-        must_wake = true;
-    }
-    must_wake = must_wake && dispatcher_claim_sleeper_locked(d);
-    pthread_mutex_unlock(&d->mtx);
-    if (must_wake) {
-        pthread_cond_signal(&d->has_work);
+        amdi_worker_pool_submit(first->method->pool, calls, refused);
     }
 }
 
 bool
 amdi_dispatcher_cancel(struct amdi_dispatcher *d, struct amdrpc_call *call)
 {
-    bool was_queued = false;
-
-    pthread_mutex_lock(&d->mtx);
-    was_queued = amdi_list_is_linked(&call->queue_node);
-    if (was_queued) {
-        amdi_list_remove(&call->queue_node);
-        call->method->nqueued--;
-        d->nqueued--;
-        method_update_ready_locked(d, call->method);
-    }
-    pthread_mutex_unlock(&d->mtx);
-    return was_queued;
+    (void)d;
+    return amdi_worker_pool_cancel(call->method->pool, call);
 }
 
 bool
 amdi_dispatcher_look_after(struct amdi_dispatcher *d, uint64_t *progress)
 {
+    uint64_t ntaken = 0;
+    bool has_queued = false;
     bool has_changed = false;
-    bool must_wake = false;
 
-    pthread_mutex_lock(&d->mtx);
-    has_changed = d->ntaken != *progress || d->nqueued > 0;
-    *progress = d->ntaken;
-    must_wake = d->nqueued > 0 && dispatcher_claim_sleeper_locked(d);
-    pthread_mutex_unlock(&d->mtx);
-    if (must_wake) {
-        pthread_cond_signal(&d->has_work);
+    for (size_t i = 0; i < d->npools; i++) {
+        uint64_t n = 0;
+
+        has_queued |= amdi_worker_pool_look_after(d->pools[i], &n);
+        ntaken += n;
     }
+    has_changed = has_queued || ntaken != *progress;
+    *progress = ntaken;
     return has_changed;
 }
 
-static bool
-method_is_quick(const struct amdi_method *method)
-{
-    return method->service_ns < AMDI_QUICK_NS;
-}
-
-/** The method whose turn it is, or NULL; it goes to the end of its class. */
-static struct amdi_method *
-dispatcher_next_method_locked(struct amdi_dispatcher *d)
-{
-    for (size_t i = 0; i < AMDI_NPRIORITIES; i++) {
-        struct amdi_list *node = amdi_list_pop(&d->ready[i]);
-
-        if (node != NULL) {
-            return AMDI_CONTAINER_OF(node, struct amdi_method, ready_node);
-        }
-    }
-    return NULL;
-}
-
-struct amdrpc_call *
-amdi_dispatcher_take_locked(struct amdi_dispatcher *d, bool *out_is_quick)
-{
-    struct amdi_method *method = dispatcher_next_method_locked(d);
-    struct amdi_list *node = NULL;
-
-    if (method == NULL) {
-        return NULL;
-    }
-    node = amdi_list_pop(&method->queued);
-    amdi_assert(node != NULL);
-    method->nqueued--;
-    method->nrunning++;
-    d->nqueued--;
-    d->ntaken++;
-    method_update_ready_locked(d, method);
-    *out_is_quick = method_is_quick(method);
-    return AMDI_CONTAINER_OF(node, struct amdrpc_call, queue_node);
-}
-
 void
-amdi_dispatcher_done_locked(
-        struct amdi_dispatcher *d, struct amdi_method *method, uint64_t ns)
+amdi_dispatcher_get_queue_info(struct amdi_dispatcher *d,
+        struct amdrpc_call *call, uint64_t *out_position, uint64_t *out_wait_ms)
 {
-    method->nrunning--;
-    method->service_ns +=
-            (ns >> SERVICE_SHIFT) - (method->service_ns >> SERVICE_SHIFT);
-    method_update_ready_locked(d, method);
-}
+    struct amdi_load load;
 
-bool
-amdi_dispatcher_needs_help_locked(struct amdi_dispatcher *d, bool is_quick)
-{
-    // A quick call will be over before another worker is awake.
-    return !is_quick && d->nqueued > 0 && dispatcher_claim_sleeper_locked(d);
+    (void)d;
+    amdi_worker_pool_get_load(call->method->pool, call, &load);
+    *out_position = load.nahead;
+    *out_wait_ms = amdi_load_wait_ns(&load) / 1000000;
 }

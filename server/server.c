@@ -10,6 +10,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/caller.h"
 #include "server/dispatch.h"
 #include "server/listener.h"
 #include "server/server_loop.h"
@@ -39,6 +40,9 @@
 // More threads than this are a mistake in the options.
 #define MAX_THREADS 4096u
 
+// A caller with a higher weight would not let others have their turns.
+#define MAX_WEIGHT 1000u
+
 // How long cancelled calls may take before a drain is given up.
 #define CANCEL_GRACE_MS 5000u
 
@@ -63,13 +67,23 @@ value_or(uint32_t value, uint32_t fallback)
 }
 
 static void
-server_set_options(struct amdrpc_server *server, const amdrpc_server_options *o)
+server_set_threads(struct amdrpc_server *server, const amdrpc_server_options *o)
 {
     uint32_t ncpus = cpu_count();
     uint32_t nloops = ncpus < DEFAULT_MAX_LOOPS ? ncpus : DEFAULT_MAX_LOOPS;
+    uint32_t nmax = o->workers != 0 ? o->workers : 8 * ncpus;
 
     server->options.loops = value_or(o->loops, nloops);
+    server->options.max_workers = value_or(o->max_workers, nmax);
     server->options.workers = value_or(o->workers, 2 * ncpus);
+    if (server->options.workers > server->options.max_workers) {
+        server->options.workers = server->options.max_workers;
+    }
+}
+
+static void
+server_set_options(struct amdrpc_server *server, const amdrpc_server_options *o)
+{
     server->options.max_connections =
             value_or(o->max_connections, DEFAULT_MAX_CONNECTIONS);
     server->options.max_concurrent_streams =
@@ -92,7 +106,6 @@ server_set_options(struct amdrpc_server *server, const amdrpc_server_options *o)
                             ? AMDRPC_DISPATCH_POOL
                             : o->dispatch,
                     .priority = AMDRPC_PRIORITY_NORMAL,
-                    .max_running = server->options.workers,
                     .max_queued = DEFAULT_MAX_QUEUED,
                     .default_deadline_ms = DEFAULT_DEADLINE_MS};
 }
@@ -100,9 +113,12 @@ server_set_options(struct amdrpc_server *server, const amdrpc_server_options *o)
 static amdrpc_err
 server_create_threads(struct amdrpc_server *server)
 {
-    amdrpc_err err = amdi_dispatcher_create(
-            server->options.workers, &server->dispatcher);
+    amdrpc_err err = amdi_dispatcher_create(&server->dispatcher);
 
+    if (err == AMDRPC_OK) {
+        err = amdi_dispatcher_add_pool(server->dispatcher, AMDI_DEFAULT_POOL,
+                server->options.workers, server->options.max_workers);
+    }
     if (err != AMDRPC_OK) {
         return err;
     }
@@ -140,6 +156,8 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     amdrpc_err err = AMDRPC_OK;
 
     if (o->loops > MAX_THREADS || o->workers > MAX_THREADS ||
+            o->max_workers > MAX_THREADS ||
+            (o->max_workers != 0 && o->max_workers < o->workers) ||
             (unsigned)o->dispatch > AMDRPC_DISPATCH_SYNC) {
         return AMDRPC_EINVAL;
     }
@@ -150,6 +168,7 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     pthread_mutex_init(&server->mtx, NULL);
     cond_init_monotonic(&server->has_changed);
     amdi_service_table_init(&server->services);
+    server_set_threads(server, o);
     server_set_options(server, o);
     err = server_create_threads(server);
     if (err != AMDRPC_OK) {
@@ -266,8 +285,33 @@ amdrpc_err
 amdrpc_server_set_policy(
         amdrpc_server *server, const char *path, const amdrpc_policy *policy)
 {
+    if (policy->pool != NULL &&
+            amdi_dispatcher_find_pool(server->dispatcher, policy->pool) ==
+                    NULL) {
+        return AMDRPC_ENOTFOUND;
+    }
     return amdi_service_table_set_policy(
             &server->services, path, policy, &server->default_policy);
+}
+
+amdrpc_err
+amdrpc_server_add_pool(amdrpc_server *server, const char *name,
+        uint32_t min_workers, uint32_t max_workers)
+{
+    return max_workers > MAX_THREADS
+            ? AMDRPC_EINVAL
+            : amdi_dispatcher_add_pool(
+                      server->dispatcher, name, min_workers, max_workers);
+}
+
+amdrpc_err
+amdrpc_server_set_weight(
+        amdrpc_server *server, const char *caller, uint32_t weight)
+{
+    return weight == 0 || weight > MAX_WEIGHT
+            ? AMDRPC_EINVAL
+            : amdi_dispatcher_set_weight(server->dispatcher,
+                      amdi_caller_of_text(caller, strlen(caller)), weight);
 }
 
 amdrpc_err
@@ -320,6 +364,7 @@ amdrpc_server_start(amdrpc_server *server)
     if (server_get_state(server) != AMDI_SERVER_SETUP) {
         return AMDRPC_ESTATE;
     }
+    amdi_dispatcher_assign(server->dispatcher, &server->services);
     err = server_start_listeners(server);
     if (err == AMDRPC_OK) {
         err = amdi_dispatcher_start(server->dispatcher);

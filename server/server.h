@@ -27,6 +27,7 @@ struct amdi_drain_hook;
 struct amdi_server_options {
     uint32_t loops;
     uint32_t workers;
+    uint32_t max_workers;
     uint32_t max_connections;
     uint32_t max_concurrent_streams;
     uint32_t max_recv_message_bytes;

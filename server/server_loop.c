@@ -2,6 +2,7 @@
 #include "server/server_loop.h"
 
 #include "common/alloc.h"
+#include "server/caller.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
 #include "server/server.h"
@@ -17,10 +18,10 @@
 #define MAX_FREE_STREAMS 2048u
 
 static struct amdi_stream *
-stream_of_node(struct amdi_list *queue_node)
+stream_of_node(struct amdi_list *node)
 {
     return amdi_stream_of(
-            AMDI_CONTAINER_OF(queue_node, struct amdrpc_call, queue_node));
+            AMDI_CONTAINER_OF(node, struct amdrpc_call, queue.node));
 }
 
 /* ---- calls on their way to handlers ---- */
@@ -29,7 +30,7 @@ void
 amdi_server_loop_start_call(
         struct amdi_server_loop *sl, struct amdi_stream *stream)
 {
-    amdi_list_push(&sl->ready, &stream->call.queue_node);
+    amdi_list_push(&sl->ready, &stream->call.queue.node);
     amdi_loop_at_turn_end(sl->loop, AMDI_TURN_HAND_OVER, &sl->hand_over);
 }
 
@@ -38,7 +39,7 @@ amdi_server_loop_unstart_call(
         struct amdi_server_loop *sl, struct amdi_stream *stream)
 {
     if (stream->work == AMDI_WORK_READY) {
-        amdi_list_remove(&stream->call.queue_node);
+        amdi_list_remove(&stream->call.queue.node);
         return true;
     }
     return amdi_dispatcher_cancel(sl->server->dispatcher, &stream->call);
@@ -68,8 +69,8 @@ server_loop_hand_to_workers(
     amdi_list_init(&refused);
     amdi_dispatcher_submit(sl->server->dispatcher, pooled, &refused);
     while ((node = amdi_list_pop(&refused)) != NULL) {
-        amdi_stream_fail(stream_of_node(node), AMDRPC_STATUS_RESOURCE_EXHAUSTED,
-                "too many calls of this method are waiting");
+        amdi_call_refuse(
+                AMDI_CONTAINER_OF(node, struct amdrpc_call, queue.node));
     }
     if (!amdi_timer_is_running(&sl->look_after)) {
         amdi_timer_start(sl->loop, &sl->look_after,
@@ -93,6 +94,8 @@ server_loop_on_hand_over(struct amdi_hook *hook)
 
         amdi_stream_set_work(stream, AMDI_WORK_OUT);
         if (stream->call.method->policy.dispatch == AMDRPC_DISPATCH_POOL) {
+            stream->call.caller = amdi_caller_of(&stream->call.method->policy,
+                    stream->call.metadata, stream->peer);
             amdi_list_push(&pooled, node);
         } else {
             amdi_call_run(&stream->call);

@@ -21,7 +21,7 @@ struct amdi_server_loop {
     size_t nconns;
     size_t nstreams; // with those whose connection is gone
 
-    struct amdi_list ready; // of amdrpc_call.queue_node: to run or hand over
+    struct amdi_list ready; // of amdrpc_call.queue.node: to run or hand over
     struct amdi_hook hand_over;
     struct amdi_timer look_after; // while workers may be busy for us
     uint64_t worker_progress;

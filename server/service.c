@@ -96,10 +96,9 @@ method_init(struct amdi_method *method, const amdrpc_method_desc *desc,
     method->invoke = invoke;
     method->handlers = handlers;
     method->user_data = user_data;
-    method->policy = *policy;
+    amdi_policy_fill(&method->policy, &method->texts, policy, policy);
     method->service_ns = AMDI_QUICK_NS;
-    amdi_list_init(&method->queued);
-    amdi_list_init(&method->ready_node);
+    amdi_lane_init(&method->lane);
 }
 
 amdrpc_err
@@ -190,36 +189,6 @@ amdi_service_table_at(const struct amdi_service_table *table, size_t index)
     return index < table->nservices ? table->services[index].desc : NULL;
 }
 
-static void
-policy_set(amdrpc_policy *into, const amdrpc_policy *policy,
-        const amdrpc_policy *defaults)
-{
-    *into = *policy;
-    if (into->dispatch == AMDRPC_DISPATCH_DEFAULT) {
-        into->dispatch = defaults->dispatch;
-    }
-    if (into->priority == AMDRPC_PRIORITY_DEFAULT) {
-        into->priority = defaults->priority;
-    }
-    if (into->max_running == 0) {
-        into->max_running = defaults->max_running;
-    }
-    if (into->max_queued == 0) {
-        into->max_queued = defaults->max_queued;
-    }
-    if (into->default_deadline_ms == 0) {
-        into->default_deadline_ms = defaults->default_deadline_ms;
-    }
-}
-
-static bool
-policy_is_valid(const amdrpc_policy *policy)
-{
-    // Enumerations may be unsigned; what is negative is then very large.
-    return (unsigned)policy->dispatch <= AMDRPC_DISPATCH_SYNC &&
-            (unsigned)policy->priority <= AMDRPC_PRIORITY_LOW;
-}
-
 amdrpc_err
 amdi_service_table_set_policy(struct amdi_service_table *table,
         const char *path, const amdrpc_policy *policy,
@@ -229,7 +198,7 @@ amdi_service_table_set_policy(struct amdi_service_table *table,
     bool is_service = len > 0 && path[len - 1] == '/';
     bool has_found = false;
 
-    if (!policy_is_valid(policy)) {
+    if (!amdi_policy_is_valid(policy)) {
         return AMDRPC_EINVAL;
     }
     for (size_t i = 0; i < table->nservices; i++) {
@@ -240,7 +209,8 @@ amdi_service_table_set_policy(struct amdi_service_table *table,
 
             if (is_service ? path_is_below(path, len, service->desc->name)
                            : strcmp(method->desc->path, path) == 0) {
-                policy_set(&method->policy, policy, defaults);
+                amdi_policy_fill(
+                        &method->policy, &method->texts, policy, defaults);
                 has_found = true;
             }
         }

@@ -4,12 +4,16 @@
 
 #include <amdrpc/server.h>
 
-#include "common/list.h"
+#include "server/admission.h"
+#include "server/policy.h"
+#include "server/queue.h"
 
 // A handler is quick when its time on the worker is, on average, below this:
 // about what waking another thread costs both sides. Methods start as not
 // quick.
 #define AMDI_QUICK_NS 20000u
+
+struct amdi_worker_pool;
 
 /** One method that the server serves. */
 struct amdi_method {
@@ -19,14 +23,13 @@ struct amdi_method {
     const void *handlers;
     void *user_data;
     size_t path_len;
-    amdrpc_policy policy; // every field set
+    amdrpc_policy policy; // every field set, but what stands behind max_running
+    struct amdi_policy_texts texts; // what policy points to
+    struct amdi_worker_pool *pool;  // borrowed; set when the server starts
 
-    // The dispatcher's, under its lock.
-    struct amdi_list queued;     // of amdrpc_call.queue_node, oldest first
-    struct amdi_list ready_node; // on the dispatcher's ready list while calls
-                                 // wait and max_running is not reached
-    uint32_t nqueued;
-    uint32_t nrunning;
+    // The pool's, under its lock.
+    struct amdi_lane lane;
+    struct amdi_codel codel;
     uint64_t service_ns; // moving average of a handler's time on its worker
 };
 

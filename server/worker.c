@@ -4,10 +4,13 @@
 #include "common/clock.h"
 #include "common/thread.h"
 #include "server/call.h"
-#include "server/dispatch_internal.h"
+#include "server/dispatch.h"
 #include "server/service.h"
+#include "server/worker_pool.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 // Handlers of others' modules, and protobuf-c's recursion, need room.
 #define WORKER_STACK_BYTES (1024u * 1024u)
@@ -16,6 +19,29 @@
 #define MAX_OWED 64u
 
 static _Thread_local struct amdi_worker *current_worker;
+
+void
+amdi_worker_init(struct amdi_worker *worker, struct amdi_worker_pool *pool,
+        uint32_t index)
+{
+    pthread_condattr_t attr;
+
+    *worker = (struct amdi_worker){.pool = pool, .index = index};
+    amdi_list_init(&worker->sleep_node);
+    // None of these can fail with these arguments.
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&worker->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
+void
+amdi_worker_fini(struct amdi_worker *worker)
+{
+    (void)pthread_cond_destroy(&worker->wake);
+}
+
+/* ---- wake-ups that are saved ---- */
 
 static void
 worker_pay(struct amdi_worker *worker)
@@ -46,94 +72,202 @@ amdi_worker_post(struct amdi_loop *loop, struct amdi_task *task)
     }
 }
 
-/** Sleeps until there may be work. Loops hear of what was done before. */
-static void
+/* ---- sleep ---- */
+
+void
+amdi_worker_set_state_locked(
+        struct amdi_worker *worker, enum amdi_worker_state next)
+{
+    struct amdi_worker_pool *pool = worker->pool;
+
+    amdi_list_remove(&worker->sleep_node);
+    if (next == AMDI_WORKER_AWAKE && worker->state != AMDI_WORKER_ASLEEP) {
+        pool->nthreads++;
+    }
+    worker->state = next;
+    switch (next) {
+    case AMDI_WORKER_ASLEEP:
+        // The first one is woken first: its memory is warm, and the others can
+        // end.
+        amdi_list_insert(pool->sleepers.next, &worker->sleep_node);
+        break;
+    case AMDI_WORKER_ENDED:
+        pool->nthreads--;
+        break;
+    case AMDI_WORKER_NONE:
+    case AMDI_WORKER_AWAKE:
+        break;
+    }
+}
+
+void
+amdi_worker_wake(struct amdi_worker *worker)
+{
+    if (worker != NULL) {
+        (void)pthread_cond_signal(&worker->wake);
+    }
+}
+
+static struct timespec
+time_after_ms(uint32_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+/** Waits to be woken. False: the pool has workers enough without this one. */
+static bool
+worker_wait_locked(struct amdi_worker *worker)
+{
+    struct amdi_worker_pool *pool = worker->pool;
+    struct timespec at = time_after_ms(pool->idle_ms);
+
+    while (worker->state == AMDI_WORKER_ASLEEP) {
+        if (pool->nthreads <= pool->min_workers) {
+            (void)pthread_cond_wait(&worker->wake, &pool->mtx);
+            continue;
+        }
+        if (pthread_cond_timedwait(&worker->wake, &pool->mtx, &at) ==
+                        ETIMEDOUT &&
+                worker->state == AMDI_WORKER_ASLEEP &&
+                pool->nthreads > pool->min_workers) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/**
+ * Sleeps until there may be work. Loops hear of what was done before. False:
+ * the worker shall end.
+ */
+static bool
 worker_sleep_locked(struct amdi_worker *worker)
 {
-    struct amdi_dispatcher *d = worker->dispatcher;
+    struct amdi_worker_pool *pool = worker->pool;
 
     if (worker->owing != NULL) {
         // Waking takes a system call: not under the lock. There may be work
         // afterwards, so the caller looks again before it sleeps.
-        pthread_mutex_unlock(&d->mtx);
+        pthread_mutex_unlock(&pool->mtx);
         worker_pay(worker);
-        pthread_mutex_lock(&d->mtx);
-        return;
+        pthread_mutex_lock(&pool->mtx);
+        return true;
     }
-    d->nsleeping++;
-    pthread_cond_wait(&d->has_work, &d->mtx);
-    d->nsleeping--;
-    if (d->nwoken > 0) {
-        d->nwoken--;
-    }
+    amdi_worker_set_state_locked(worker, AMDI_WORKER_ASLEEP);
+    return worker_wait_locked(worker);
 }
 
-/** Waits for a call; NULL when the dispatcher stops. */
-static struct amdrpc_call *
-worker_next_locked(struct amdi_worker *worker)
-{
-    struct amdi_dispatcher *d = worker->dispatcher;
+/* ---- work ---- */
 
+/** Ends calls that waited too long. */
+static void
+worker_refuse_locked(struct amdi_worker *worker, struct amdi_list *shed)
+{
+    struct amdi_list *node = NULL;
+
+    pthread_mutex_unlock(&worker->pool->mtx);
+    while ((node = amdi_list_pop(shed)) != NULL) {
+        amdi_call_refuse(
+                AMDI_CONTAINER_OF(node, struct amdrpc_call, queue.node));
+    }
+    pthread_mutex_lock(&worker->pool->mtx);
+}
+
+/** Waits for a call; NULL when the worker shall end. */
+static struct amdrpc_call *
+worker_next_locked(struct amdi_worker *worker, uint64_t *now_ns)
+{
+    struct amdi_worker_pool *pool = worker->pool;
+    struct amdi_list shed;
+
+    amdi_list_init(&shed);
     for (;;) {
         struct amdrpc_call *call =
-                amdi_dispatcher_take_locked(d, &worker->is_quick);
+                amdi_worker_pool_take_locked(pool, *now_ns, &shed);
+        bool has_shed = !amdi_list_is_empty(&shed);
 
+        if (has_shed) {
+            worker_refuse_locked(worker, &shed);
+        }
         if (call != NULL) {
             return call;
         }
-        if (d->is_stopping) {
+        if (!has_shed && (pool->is_stopping || !worker_sleep_locked(worker))) {
             return NULL;
         }
-        worker_sleep_locked(worker);
+        *now_ns = amdi_clock_now_ns();
     }
 }
 
-/** Runs one call outside the lock; returns when it was over. */
-static uint64_t
-worker_run(struct amdi_worker *worker, struct amdrpc_call *call, bool must_wake)
+/** Begins a call; returns another worker that shall be woken, or NULL. */
+static struct amdi_worker *
+worker_begin_locked(struct amdi_worker *worker, const struct amdrpc_call *call,
+        uint64_t now_ns)
 {
-    if (must_wake) {
-        pthread_cond_signal(&worker->dispatcher->has_work);
+    worker->method = call->method;
+    worker->flow = call->queue.flow;
+    worker->started_at_ns = now_ns;
+    worker->is_reported = false;
+    worker->is_quick = call->method->service_ns < AMDI_QUICK_NS;
+    // A quick call will be over before another worker is awake.
+    return worker->is_quick
+            ? NULL
+            : amdi_worker_pool_claim_sleeper_locked(worker->pool);
+}
+
+static void
+worker_serve_locked(struct amdi_worker *worker)
+{
+    struct amdi_worker_pool *pool = worker->pool;
+    struct amdrpc_call *call = NULL;
+    uint64_t now_ns = amdi_clock_now_ns();
+
+    while ((call = worker_next_locked(worker, &now_ns)) != NULL) {
+        struct amdi_worker *helper = worker_begin_locked(worker, call, now_ns);
+
+        pthread_mutex_unlock(&pool->mtx);
+        amdi_worker_wake(helper);
+        if (!worker->is_quick) {
+            worker_pay(worker);
+        }
+        amdi_call_run(call);
+        now_ns = amdi_clock_now_ns();
+        pthread_mutex_lock(&pool->mtx);
+        amdi_worker_pool_done_locked(pool, worker, now_ns);
     }
-    if (!worker->is_quick) {
-        worker_pay(worker);
-    }
-    amdi_call_run(call);
-    return amdi_clock_now_ns();
 }
 
 static void *
 worker_main(void *arg)
 {
     struct amdi_worker *worker = arg;
-    struct amdi_dispatcher *d = worker->dispatcher;
-    struct amdrpc_call *call = NULL;
+    struct amdi_worker_pool *pool = worker->pool;
     char name[16];
 
     (void)snprintf(name, sizeof(name), "amd-work-%u", worker->index);
     amdi_thread_set_name(name);
     current_worker = worker;
-    pthread_mutex_lock(&d->mtx);
-    while ((call = worker_next_locked(worker)) != NULL) {
-        struct amdi_method *method = call->method;
-        bool must_wake = amdi_dispatcher_needs_help_locked(d, worker->is_quick);
-        uint64_t started_at_ns = 0;
-        uint64_t ended_at_ns = 0;
-
-        pthread_mutex_unlock(&d->mtx);
-        started_at_ns = amdi_clock_now_ns();
-        ended_at_ns = worker_run(worker, call, must_wake);
-        pthread_mutex_lock(&d->mtx);
-        amdi_dispatcher_done_locked(d, method, ended_at_ns - started_at_ns);
-    }
-    pthread_mutex_unlock(&d->mtx);
+    pthread_mutex_lock(&pool->mtx);
+    worker_serve_locked(worker);
+    amdi_worker_set_state_locked(worker, AMDI_WORKER_ENDED);
+    pthread_mutex_unlock(&pool->mtx);
     worker_pay(worker);
     return NULL;
 }
 
+/* ---- threads ---- */
+
 amdrpc_err
-amdi_worker_start(struct amdi_worker *worker,
-        struct amdi_dispatcher *dispatcher, uint32_t index)
+amdi_worker_start_locked(struct amdi_worker *worker)
 {
     pthread_attr_t attr;
     int rv = pthread_attr_init(&attr);
@@ -141,44 +275,50 @@ amdi_worker_start(struct amdi_worker *worker,
     if (rv != 0) {
         return AMDRPC_EIO;
     }
-    worker->dispatcher = dispatcher;
-    worker->index = index;
+    if (worker->state == AMDI_WORKER_ENDED) {
+        // It has left the lock for the last time.
+        (void)pthread_join(worker->thread, NULL);
+    }
     rv = pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
     if (rv == 0) {
         rv = pthread_create(&worker->thread, &attr, worker_main, worker);
     }
     pthread_attr_destroy(&attr);
-    return rv == 0 ? AMDRPC_OK : AMDRPC_EIO;
+    if (rv != 0) {
+        amdi_worker_set_state_locked(worker, AMDI_WORKER_NONE);
+        return AMDRPC_EIO;
+    }
+    amdi_worker_set_state_locked(worker, AMDI_WORKER_AWAKE);
+    worker->cpu_ns = 0;
+    return AMDRPC_OK;
 }
 
 void
 amdi_worker_join(struct amdi_worker *worker)
 {
-    (void)pthread_join(worker->thread, NULL);
+    pthread_mutex_t *mtx = &worker->pool->mtx;
+    bool has_thread = false;
+
+    pthread_mutex_lock(mtx);
+    has_thread = worker->state != AMDI_WORKER_NONE;
+    pthread_mutex_unlock(mtx);
+    if (has_thread) {
+        (void)pthread_join(worker->thread, NULL);
+        pthread_mutex_lock(mtx);
+        amdi_worker_set_state_locked(worker, AMDI_WORKER_NONE);
+        pthread_mutex_unlock(mtx);
+    }
 }
 
-amdrpc_err
-amdi_dispatcher_start(struct amdi_dispatcher *d)
+uint64_t
+amdi_worker_cpu_ns_locked(const struct amdi_worker *worker)
 {
-    for (uint32_t i = 0; i < d->nworkers; i++) {
-        if (amdi_worker_start(&d->workers[i], d, i) != AMDRPC_OK) {
-            amdi_dispatcher_stop(d);
-            return AMDRPC_EIO;
-        }
-        d->nstarted++;
-    }
-    return AMDRPC_OK;
-}
+    clockid_t clock;
+    struct timespec used;
 
-void
-amdi_dispatcher_stop(struct amdi_dispatcher *d)
-{
-    pthread_mutex_lock(&d->mtx);
-    d->is_stopping = true;
-    pthread_mutex_unlock(&d->mtx);
-    pthread_cond_broadcast(&d->has_work);
-    for (uint32_t i = 0; i < d->nstarted; i++) {
-        amdi_worker_join(&d->workers[i]);
+    if (pthread_getcpuclockid(worker->thread, &clock) != 0 ||
+            clock_gettime(clock, &used) != 0) {
+        return 0;
     }
-    d->nstarted = 0;
+    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }

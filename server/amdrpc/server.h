@@ -6,6 +6,7 @@
 #include <amdrpc/err.h>
 #include <amdrpc/service.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,18 @@ typedef enum amdrpc_priority {
     AMDRPC_PRIORITY_LOW,
 } amdrpc_priority;
 
+/** Which calls are one caller's: callers take turns. */
+typedef enum amdrpc_fair_by {
+    AMDRPC_FAIR_BY_DEFAULT,  // PEER
+    AMDRPC_FAIR_BY_PEER,     // each connection
+    AMDRPC_FAIR_BY_HOST,     // each address, without its port
+    AMDRPC_FAIR_BY_NAME,     // each authenticated name; else as PEER
+    AMDRPC_FAIR_BY_METADATA, // each value of `fair_key`; without one as PEER
+} amdrpc_fair_by;
+
+/** No handler of the method is reported. */
+#define AMDRPC_WATCHDOG_NEVER UINT32_MAX
+
 /** How a method's calls are dispatched. Zero fields mean the default. */
 typedef struct amdrpc_policy {
     amdrpc_dispatch dispatch;
@@ -38,12 +51,20 @@ typedef struct amdrpc_policy {
     uint32_t max_running;         // workers it may hold at once; default: all
     uint32_t max_queued;          // default 1024
     uint32_t default_deadline_ms; // when the client sets none; default 10 min
+    amdrpc_fair_by fair_by;
+    const char *fair_key; // name of metadata, with AMDRPC_FAIR_BY_METADATA
+    uint32_t max_per_key; // of one caller at once; default: max_running
+    bool is_long;         // waiting is usual: calls are not shed for it
+    uint32_t watchdog_ms; // a handler that runs longer is reported; default
+                          // 1 min, or never when is_long
+    const char *pool;     // of amdrpc_server_add_pool; default "default"
 } amdrpc_policy;
 
 /** Zero fields mean the default, which stands behind each. */
 typedef struct amdrpc_server_options {
     uint32_t loops;                  // min(4, CPUs)
-    uint32_t workers;                // 2 * CPUs
+    uint32_t workers;                // 2 * CPUs: those of pool "default"
+    uint32_t max_workers;            // 8 * CPUs, or `workers` if that is set
     uint32_t max_connections;        // 10000
     uint32_t max_concurrent_streams; // 128, for each connection
     uint32_t max_recv_message_bytes; // 4 MiB, after decompression
@@ -99,12 +120,39 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_add_service(amdrpc_server *server,
         const void *handlers, void *user_data);
 
 /**
+ * Adds a pool of workers, for methods whose policy names it. It begins with
+ * @min_workers, grows to @max_workers while calls wait for workers that block,
+ * and shrinks again once they have been idle for half a minute. The pool
+ * "default" is there from the beginning.
+ *
+ * Thread:  setup
+ * @name    copied; up to 31 characters
+ * Errors:  AMDRPC_EINVAL  the name, no worker at all, or too many
+ *          AMDRPC_EEXIST
+ *          AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_add_pool(amdrpc_server *server,
+        const char *name, uint32_t min_workers, uint32_t max_workers);
+
+/**
+ * Gives a caller more than one call in each turn.
+ *
+ * Thread:   setup, once all pools have been added
+ * @caller   a host, a name or a value of metadata, as `fair_by` says
+ * @weight   1 … 1000; once for a caller
+ * Errors:   AMDRPC_EINVAL
+ *           AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_weight(
+        amdrpc_server *server, const char *caller, uint32_t weight);
+
+/**
  * Sets a method's policy.
  *
  * Thread:  setup
  * @path    "/package.Service/Method", or "/package.Service/" for all of them
  * @policy  copied
- * Errors:  AMDRPC_ENOTFOUND  no such method was added
+ * Errors:  AMDRPC_ENOTFOUND  no such method, or no such pool, was added
  *          AMDRPC_EINVAL
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_policy(

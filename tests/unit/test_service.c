@@ -223,6 +223,42 @@ START_TEST(policy_of_a_method_is_set)
 }
 END_TEST
 
+static void
+check_is_default(const amdrpc_policy *policy)
+{
+    ck_assert_int_eq(policy->dispatch, defaults.dispatch);
+    ck_assert_int_eq(policy->priority, defaults.priority);
+    ck_assert_uint_eq(policy->max_running, defaults.max_running);
+    ck_assert_uint_eq(policy->max_queued, defaults.max_queued);
+    ck_assert_uint_eq(
+            policy->default_deadline_ms, defaults.default_deadline_ms);
+    ck_assert_int_eq(policy->fair_by, AMDRPC_FAIR_BY_PEER);
+    ck_assert_uint_eq(policy->max_per_key, 0);
+    ck_assert_uint_eq(policy->watchdog_ms, 60000);
+    ck_assert_str_eq(policy->pool, "default");
+}
+
+START_TEST(texts_of_a_policy_are_copied)
+{
+    char pool[] = "slow";
+    char key[] = "tenant";
+    const amdrpc_policy policy = {.fair_by = AMDRPC_FAIR_BY_METADATA,
+            .fair_key = key,
+            .is_long = true,
+            .pool = pool};
+
+    ck_assert_int_eq(amdi_service_table_set_policy(
+                             &table, "/pkg.Echo/Echo", &policy, &defaults),
+            AMDRPC_OK);
+    pool[0] = key[0] = 'X';
+
+    ck_assert_str_eq(find("/pkg.Echo/Echo")->policy.pool, "slow");
+    ck_assert_str_eq(find("/pkg.Echo/Echo")->policy.fair_key, "tenant");
+    ck_assert_uint_eq(
+            find("/pkg.Echo/Echo")->policy.watchdog_ms, AMDRPC_WATCHDOG_NEVER);
+}
+END_TEST
+
 START_TEST(fields_that_are_not_set_mean_the_default)
 {
     const amdrpc_policy policy = {0};
@@ -231,8 +267,7 @@ START_TEST(fields_that_are_not_set_mean_the_default)
                              &table, "/pkg.Echo/Echo", &policy, &defaults),
             AMDRPC_OK);
 
-    ck_assert_mem_eq(
-            &find("/pkg.Echo/Echo")->policy, &defaults, sizeof(defaults));
+    check_is_default(&find("/pkg.Echo/Echo")->policy);
 }
 END_TEST
 
@@ -271,6 +306,15 @@ static const amdrpc_policy bad_policies[] = {
         {.dispatch = (amdrpc_dispatch)-1},
         {.priority = (amdrpc_priority)4},
         {.priority = (amdrpc_priority)-1},
+        {.fair_by = (amdrpc_fair_by)5},
+        {.fair_by = AMDRPC_FAIR_BY_METADATA},
+        {.fair_by = AMDRPC_FAIR_BY_METADATA, .fair_key = ""},
+        {.fair_by = AMDRPC_FAIR_BY_METADATA, .fair_key = "Tenant"},
+        {.fair_by = AMDRPC_FAIR_BY_METADATA, .fair_key = "grpc-timeout"},
+        {.fair_by = AMDRPC_FAIR_BY_HOST, .fair_key = "tenant"},
+        {.pool = ""},
+        {.pool = "a-name-that-is-much-longer-than-any-pool-of-a-server-can-ever"
+                 "-have"},
 };
 
 START_TEST(policy_out_of_range_is_refused)
@@ -278,8 +322,7 @@ START_TEST(policy_out_of_range_is_refused)
     ck_assert_int_eq(amdi_service_table_set_policy(&table, "/pkg.Echo/Echo",
                              &bad_policies[_i], &defaults),
             AMDRPC_EINVAL);
-    ck_assert_mem_eq(
-            &find("/pkg.Echo/Echo")->policy, &defaults, sizeof(defaults));
+    check_is_default(&find("/pkg.Echo/Echo")->policy);
 }
 END_TEST
 
@@ -305,10 +348,12 @@ make_suite(void)
 
     tcase_add_checked_fixture(policy, setup, teardown);
     tcase_add_test(policy, policy_of_a_method_is_set);
+    tcase_add_test(policy, texts_of_a_policy_are_copied);
     tcase_add_test(policy, fields_that_are_not_set_mean_the_default);
     tcase_add_test(policy, policy_of_a_service_is_set_for_all_of_it);
     tcase_add_loop_test(policy, policy_of_what_is_not_there_is_refused, 0, 6);
-    tcase_add_loop_test(policy, policy_out_of_range_is_refused, 0, 4);
+    tcase_add_loop_test(policy, policy_out_of_range_is_refused, 0,
+            (int)(sizeof(bad_policies) / sizeof(bad_policies[0])));
     suite_add_tcase(suite, policy);
 
     TCase *memory = tcase_create("memory");
