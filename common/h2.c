@@ -108,6 +108,7 @@ amdi_h2_create(const struct amdi_h2_options *options,
     h2->goaway_last_id = INT32_MAX;
     h2->next_id = 1;
     amdi_list_init(&h2->sending);
+    amdi_list_init(&h2->blocked);
     amdi_list_init(&h2->resets);
     err = h2_open_hpack(h2);
     if (err == AMDRPC_OK) {
@@ -221,6 +222,8 @@ push_big_headers(struct amdi_h2 *h2, struct amdi_h2_frame frame,
         err = push_long_block(h2, frame, block, (size_t)len);
     }
     amdi_free(block);
+    // The peer's table misses what our encoder believes it has.
+    h2->has_failed = h2->has_failed || err != AMDRPC_OK;
     return err;
 }
 
@@ -249,6 +252,7 @@ amdi_h2_push_headers(struct amdi_h2 *h2, int32_t stream_id,
     len = nghttp2_hd_deflate_hd(
             h2->deflater, out + AMDI_H2_FRAME_HEADER_BYTES, bound, nv, n);
     if (len < 0) {
+        h2->has_failed = true; // the encoder is out of step with the peer
         return AMDRPC_ENOMEM;
     }
     frame.len = (uint32_t)len;
@@ -314,10 +318,15 @@ amdi_h2_resume(struct amdi_h2 *h2, int32_t stream_id)
 {
     struct h2_stream *stream = amdi_h2_find(h2, stream_id);
 
-    if (stream != NULL && stream->is_waiting) {
-        stream->is_waiting = false;
-        amdi_h2_schedule(h2, stream);
+    if (stream == NULL || stream->state == H2_STREAM_RESETTING) {
+        return;
     }
+    stream->is_waiting = false;
+    if (stream->is_blocked) {
+        stream->is_blocked = false;
+        amdi_list_remove(&stream->send_node);
+    }
+    amdi_h2_schedule(h2, stream);
 }
 
 void

@@ -24,16 +24,6 @@ control_bad_size(struct amdi_h2 *h2)
             h2, AMDI_H2_FRAME_SIZE_ERROR, "a frame of the wrong size");
 }
 
-/** Tells whether a stream's identifier was never used. */
-static bool
-stream_is_idle(const struct amdi_h2 *h2, int32_t id)
-{
-    if (h2->options.is_server) {
-        return id % 2 == 0 || id > h2->last_peer_id;
-    }
-    return id % 2 == 0 || id >= h2->next_id;
-}
-
 /* ---- SETTINGS (section 6.5) ---- */
 
 /** A new initial window moves every stream's by the difference. */
@@ -211,6 +201,7 @@ window_grow_connection(struct amdi_h2 *h2, uint32_t n)
                 "WINDOW_UPDATE makes the window too large");
     }
     h2->send_window += (int32_t)n;
+    amdi_h2_unblock(h2);
     return AMDRPC_OK;
 }
 
@@ -251,7 +242,7 @@ on_window_update(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (stream != NULL && stream->state != H2_STREAM_RESETTING) {
         return window_grow_stream(h2, stream, n);
     }
-    if (stream_is_idle(h2, frame->stream_id)) {
+    if (amdi_h2_is_idle(h2, frame->stream_id)) {
         return amdi_h2_fail(
                 h2, AMDI_H2_PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
     }
@@ -281,7 +272,7 @@ on_rst_stream(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return control_bad_size(h2);
     }
     if (frame->stream_id == 0 ||
-            (stream_is_idle(h2, frame->stream_id) &&
+            (amdi_h2_is_idle(h2, frame->stream_id) &&
                     !is_early_cancel(h2, frame, payload))) {
         return amdi_h2_fail(
                 h2, AMDI_H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");

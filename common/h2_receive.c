@@ -102,13 +102,9 @@ window_limit(uint32_t window)
 static amdrpc_err
 data_begin(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
 {
-    struct h2_stream *stream = amdi_h2_find(h2, frame->stream_id);
-
-    if (frame->stream_id == 0 || frame->stream_id > h2->last_peer_id) {
-        if (h2->options.is_server || stream == NULL) {
-            return amdi_h2_fail(
-                    h2, AMDI_H2_PROTOCOL_ERROR, "DATA on an idle stream");
-        }
+    if (amdi_h2_is_idle(h2, frame->stream_id)) {
+        return amdi_h2_fail(
+                h2, AMDI_H2_PROTOCOL_ERROR, "DATA on an idle stream");
     }
     h2->nreceived += frame->len;
     if (h2->nreceived > window_limit(h2->options.connection_window_bytes)) {

@@ -11,7 +11,7 @@ amdi_h2_wants_write(const struct amdi_h2 *h2)
         return amdi_buf_len(&h2->control) > 0;
     }
     return amdi_buf_len(&h2->control) > 0 || !amdi_list_is_empty(&h2->resets) ||
-            (!amdi_list_is_empty(&h2->sending) && h2->send_window > 0);
+            !amdi_list_is_empty(&h2->sending);
 }
 
 bool
@@ -70,25 +70,22 @@ produce_control(struct amdi_h2 *h2, struct amdi_out *out)
     return true;
 }
 
+/** Bytes of DATA that the room and both windows allow; maybe none. */
 static uint32_t
 data_limit(const struct amdi_h2 *h2, const struct h2_stream *stream,
         const struct amdi_out *out)
 {
     size_t room = amdi_out_room(out);
-    uint32_t limit = AMDI_H2_MAX_FRAME_BYTES;
+    int64_t limit = AMDI_H2_MAX_FRAME_BYTES;
 
     if (room <= AMDI_H2_FRAME_HEADER_BYTES) {
         return 0;
     }
     room -= AMDI_H2_FRAME_HEADER_BYTES;
-    limit = room < limit ? (uint32_t)room : limit;
-    if (h2->send_window < (int64_t)limit) {
-        limit = (uint32_t)h2->send_window;
-    }
-    if (stream->send_window < (int64_t)limit) {
-        limit = (uint32_t)stream->send_window;
-    }
-    return limit;
+    limit = room < (size_t)limit ? (int64_t)room : limit;
+    limit = h2->send_window < limit ? h2->send_window : limit;
+    limit = stream->send_window < limit ? stream->send_window : limit;
+    return limit > 0 ? (uint32_t)limit : 0;
 }
 
 static void
@@ -111,19 +108,51 @@ produce_data_frame(struct amdi_h2 *h2, struct h2_stream *stream,
     amdi_h2_guard_earn(&h2->guard, EARNED_BY_DATA);
 }
 
-/** Sends one DATA frame, or the end, of a stream whose turn it is. */
+/**
+ * The stream has no end to send, and no DATA that it may send. When its own
+ * window opens it is scheduled again.
+ */
+static void
+stream_pause(struct amdi_h2 *h2, struct h2_stream *stream, uint32_t limit)
+{
+    if (limit > 0) {
+        stream->is_waiting = true;
+    } else if (h2->send_window <= 0) {
+        stream->is_blocked = true;
+        amdi_list_push(&h2->blocked, &stream->send_node);
+    }
+}
+
+void
+amdi_h2_unblock(struct amdi_h2 *h2)
+{
+    struct amdi_list *node = NULL;
+
+    while ((node = amdi_list_pop(&h2->blocked)) != NULL) {
+        struct h2_stream *stream =
+                AMDI_CONTAINER_OF(node, struct h2_stream, send_node);
+
+        stream->is_blocked = false;
+        amdi_h2_schedule(h2, stream);
+    }
+}
+
+/**
+ * Sends one DATA frame, or the end, of a stream whose turn it is. Also without
+ * a window it is asked: an end needs none (RFC 9113, section 6.9).
+ */
 static amdrpc_err
 produce_stream(
         struct amdi_h2 *h2, struct h2_stream *stream, struct amdi_out *out)
 {
+    uint32_t limit = data_limit(h2, stream, out);
     struct amdi_h2_body body = {0};
     bool has_end = false;
     amdrpc_err err = AMDRPC_OK;
 
-    h2->events->on_body(
-            h2->ctx, stream->user, data_limit(h2, stream, out), &body);
+    h2->events->on_body(h2->ctx, stream->user, limit, &body);
     if (body.len == 0 && !body.is_last) {
-        stream->is_waiting = true;
+        stream_pause(h2, stream, limit);
         return AMDRPC_OK;
     }
     has_end = body.is_last && body.ntrailers == 0;
@@ -151,7 +180,6 @@ produce_bodies(struct amdi_h2 *h2, struct amdi_out *out)
     amdrpc_err err = AMDRPC_OK;
 
     while (err == AMDRPC_OK && !amdi_list_is_empty(&h2->sending) &&
-            h2->send_window > 0 &&
             amdi_out_has_room(out, AMDI_H2_FRAME_HEADER_BYTES + 1)) {
         struct h2_stream *stream = AMDI_CONTAINER_OF(
                 amdi_list_pop(&h2->sending), struct h2_stream, send_node);

@@ -30,7 +30,8 @@ struct h2_stream {
     bool has_headers;             // the peer's first block is complete
     bool has_body;                // on_body has more to say
     bool is_waiting;              // on_body said "wait"
-    struct amdi_list send_node;   // on h2->sending, or on h2->resets
+    bool is_blocked;              // on h2->blocked
+    struct amdi_list send_node;   // on h2->sending, ->blocked or ->resets
 };
 
 /** Open streams by id: open addressing, at most half full. */
@@ -83,6 +84,7 @@ struct amdi_h2 {
     nghttp2_hd_deflater *deflater; // owned
     struct amdi_buf control;       // frames that go before any DATA
     struct amdi_list sending; // of h2_stream.send_node: have something to say
+    struct amdi_list blocked; // of h2_stream.send_node: once we may send DATA
     struct amdi_list resets;  // of h2_stream.send_node
     int32_t send_window;
     int32_t next_id;            // client: of the next request
@@ -128,7 +130,10 @@ void amdi_h2_end_local(struct amdi_h2 *h2, struct h2_stream *stream);
 void amdi_h2_end_local_later(struct amdi_h2 *h2, struct h2_stream *stream);
 void amdi_h2_end_remote(struct amdi_h2 *h2, struct h2_stream *stream);
 
-/** Lets a stream be asked for its body. */
+/** Tells whether a stream's identifier was never used. */
+bool amdi_h2_is_idle(const struct amdi_h2 *h2, int32_t id);
+
+/** Lets a stream be asked for its body, unless it waits. */
 void amdi_h2_schedule(struct amdi_h2 *h2, struct h2_stream *stream);
 
 /* ---- receiving (h2_receive.c, h2_block.c, h2_control.c) ---- */
@@ -157,6 +162,9 @@ void amdi_h2_give_back(
         struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len);
 
 /* ---- sending (h2.c, h2_send.c) ---- */
+
+/** The connection's window has opened; asks the streams it held back. */
+void amdi_h2_unblock(struct amdi_h2 *h2);
 
 /** Queues a frame before any DATA. Errors: AMDRPC_ENOMEM. */
 AMDRPC_NODISCARD amdrpc_err amdi_h2_push_frame(struct amdi_h2 *h2,

@@ -146,6 +146,15 @@ amdi_h2_close(struct amdi_h2 *h2, struct h2_stream *stream,
     }
 }
 
+bool
+amdi_h2_is_idle(const struct amdi_h2 *h2, int32_t id)
+{
+    if (h2->options.is_server) {
+        return id % 2 == 0 || id > h2->last_peer_id;
+    }
+    return id % 2 == 0 || id >= h2->next_id;
+}
+
 void
 amdi_h2_streams_fini(struct h2_streams *streams)
 {
@@ -243,7 +252,7 @@ amdi_h2_end_remote(struct amdi_h2 *h2, struct h2_stream *stream)
 {
     int32_t id = stream->id;
 
-    if (stream->user != NULL) {
+    if (stream->user != NULL && stream->state != H2_STREAM_RESETTING) {
         h2->events->on_end(h2->ctx, stream->user);
         stream = amdi_h2_find(h2, id); // the event may have ended it
     }
@@ -266,7 +275,7 @@ amdi_h2_end_remote(struct amdi_h2 *h2, struct h2_stream *stream)
 void
 amdi_h2_schedule(struct amdi_h2 *h2, struct h2_stream *stream)
 {
-    if (stream->has_body && !stream->is_waiting && stream->send_window > 0 &&
+    if (stream->has_body && !stream->is_waiting &&
             !amdi_list_is_linked(&stream->send_node)) {
         amdi_list_push(&h2->sending, &stream->send_node);
     }
