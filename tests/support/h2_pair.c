@@ -232,8 +232,8 @@ test_pair_run(void)
     return AMDRPC_OK;
 }
 
-static amdrpc_err
-side_feed(struct test_pair_side *side, struct amdi_buf *bytes)
+amdrpc_err
+test_pair_feed(struct test_pair_side *side, struct amdi_buf *bytes)
 {
     amdrpc_err err = amdi_h2_receive(
             side->h2, amdi_buf_peek(bytes), amdi_buf_len(bytes));
@@ -242,16 +242,32 @@ side_feed(struct test_pair_side *side, struct amdi_buf *bytes)
     return err == AMDRPC_OK ? test_pair_run() : err;
 }
 
-amdrpc_err
-test_pair_feed_server(struct amdi_buf *bytes)
+void
+test_pair_take(struct test_pair_side *side, struct amdi_buf *out)
 {
-    return side_feed(&test_pair.server, bytes);
+    static uint8_t scratch[AMDI_LOOP_BUFFER_BYTES];
+    struct amdi_out pieces;
+
+    amdi_out_init(&pieces, scratch, sizeof(scratch));
+    ck_assert_int_eq(amdi_h2_produce(side->h2, &pieces), AMDRPC_OK);
+    for (int i = 0; i < pieces.niov; i++) {
+        ck_assert_int_eq(amdi_buf_append(out, pieces.iov[i].iov_base,
+                                 pieces.iov[i].iov_len),
+                AMDRPC_OK);
+    }
 }
 
-amdrpc_err
-test_pair_feed_client(struct amdi_buf *bytes)
+void
+test_pair_pretend_requests(size_t n)
 {
-    return side_feed(&test_pair.client, bytes);
+    struct amdi_buf lost;
+
+    amdi_buf_init(&lost);
+    for (size_t i = 0; i < n; i++) {
+        (void)test_pair_request(NULL, 0, /*is_finished=*/true);
+    }
+    test_pair_take(&test_pair.client, &lost);
+    amdi_buf_fini(&lost);
 }
 
 struct test_pair_stream *

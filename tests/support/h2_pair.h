@@ -68,11 +68,14 @@ void test_pair_tear_down(void);
 /** Moves bytes until neither side has any. Errors: of either session. */
 amdrpc_err test_pair_run(void);
 
-/** Gives the server raw bytes, then moves what it answers. */
-amdrpc_err test_pair_feed_server(struct amdi_buf *bytes);
+/** Gives one side raw bytes, then moves what comes of it. */
+amdrpc_err test_pair_feed(struct test_pair_side *side, struct amdi_buf *bytes);
 
-/** The same for the client. */
-amdrpc_err test_pair_feed_client(struct amdi_buf *bytes);
+/** Takes what a side has to send; the other one does not get it. */
+void test_pair_take(struct test_pair_side *side, struct amdi_buf *out);
+
+/** The client believes that it made so many requests; the server has none. */
+void test_pair_pretend_requests(size_t n);
 
 /** Begins a request; returns the client's view. Not moved yet. */
 struct test_pair_stream *test_pair_request(

@@ -154,7 +154,7 @@ START_TEST(informational_answers_are_not_told)
     test_raw_headers(&raw, 0, (uint32_t)call->id, &status, 1);
     test_raw_headers(
             &raw, TEST_RAW_END_STREAM, (uint32_t)call->id, &status_trailer, 1);
-    ck_assert_int_eq(test_pair_feed_client(&raw), AMDRPC_OK);
+    ck_assert_int_eq(test_pair_feed(client, &raw), AMDRPC_OK);
 
     ck_assert_str_eq(call->fields, ":status=200;grpc-status=0;");
     ck_assert_str_eq(call->trace, "htec");
@@ -231,6 +231,86 @@ START_TEST(stream_that_is_not_read_leaves_room_for_others)
 }
 END_TEST
 
+/** INITIAL_WINDOW_SIZE of a peer, as raw SETTINGS. */
+static void
+put_initial_window(struct amdi_buf *raw, uint32_t bytes)
+{
+    const uint8_t setting[6] = {0, 4, (uint8_t)(bytes >> 24),
+            (uint8_t)(bytes >> 16), (uint8_t)(bytes >> 8), (uint8_t)bytes};
+
+    test_raw_frame(raw, TEST_RAW_SETTINGS, 0, 0, setting, sizeof(setting));
+}
+
+/** @_i: which window is empty; 0: the stream's, 1: the connection's. */
+START_TEST(status_needs_no_window)
+{
+    uint8_t *big = make_big();
+    struct test_pair_stream *call = open_call(/*is_finished=*/true);
+    struct test_pair_stream *other = open_call(/*is_finished=*/true);
+
+    client->keeps_window = true;
+    call->data = big;
+    call->len = _i == 0 ? TEST_PAIR_WINDOW_BYTES : 1;
+    test_pair_respond(call);
+    run();
+    ck_assert_uint_eq(call->len, 0);
+    if (_i != 0) {
+        struct amdi_buf raw;
+
+        amdi_buf_init(&raw);
+        put_initial_window(&raw, BIG_BYTES);
+        ck_assert_int_eq(test_pair_feed(server, &raw), AMDRPC_OK);
+        send_all(other, big, BIG_BYTES);
+        test_pair_respond(other);
+        run();
+        ck_assert_uint_gt(other->len, 0);
+    }
+    call->is_finished = true;
+    call->trailers = &status_trailer;
+    call->ntrailers = 1;
+    amdi_h2_resume(server->h2, call->id);
+    run();
+
+    ck_assert_str_eq(client->streams[0].trace, "hdtec");
+    free(big);
+}
+END_TEST
+
+START_TEST(window_that_shrinks_below_zero_holds_the_body_back)
+{
+    uint8_t *big = make_big();
+    struct test_pair_stream *calls[2] = {
+            open_call(/*is_finished=*/true), open_call(/*is_finished=*/true)};
+    struct amdi_buf raw;
+
+    client->keeps_window = true;
+    amdi_buf_init(&raw);
+    // Both streams have more to send, and the connection takes no more.
+    put_initial_window(&raw, BIG_BYTES);
+    ck_assert_int_eq(test_pair_feed(server, &raw), AMDRPC_OK);
+    for (size_t i = 0; i < 2; i++) {
+        send_all(calls[i], big, BIG_BYTES);
+        test_pair_respond(calls[i]);
+    }
+    test_pair_take(server, &raw);
+    ck_assert_uint_gt(calls[0]->len, 0);
+    ck_assert_uint_gt(calls[1]->len, 0);
+    amdi_buf_clear(&raw);
+    put_initial_window(&raw, 0);
+    test_raw_frame(&raw, TEST_RAW_WINDOW_UPDATE, 0, 0, "\0\x10\0\0", 4);
+    ck_assert_int_eq(amdi_h2_receive(server->h2, amdi_buf_peek(&raw),
+                             amdi_buf_len(&raw)),
+            AMDRPC_OK);
+    amdi_buf_clear(&raw);
+    test_pair_take(server, &raw);
+
+    // What is produced now is the answer to the SETTINGS, and no DATA.
+    ck_assert_uint_eq(amdi_buf_len(&raw), 9);
+    amdi_buf_fini(&raw);
+    free(big);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 START_TEST(reset_by_the_client_is_told)
@@ -245,6 +325,61 @@ START_TEST(reset_by_the_client_is_told)
     ck_assert(call->by_peer);
     ck_assert_str_eq(client->streams[0].trace, "c");
     ck_assert(!client->streams[0].by_peer);
+}
+END_TEST
+
+START_TEST(data_that_crosses_a_reset_is_dropped)
+{
+    struct test_pair_stream *call = open_call(/*is_finished=*/true);
+    struct amdi_buf late;
+
+    amdi_buf_init(&late);
+    send_all(call, hello, sizeof(hello));
+    call->trailers = &status_trailer;
+    call->ntrailers = 1;
+    test_pair_respond(call);
+    test_pair_take(server, &late);
+    amdi_h2_reset(client->h2, client->streams[0].id, AMDI_H2_CANCEL);
+    run();
+
+    ck_assert_int_eq(test_pair_feed(client, &late), AMDRPC_OK);
+    ck_assert_str_eq(client->streams[0].trace, "c");
+    ck_assert_uint_eq(server->ngoaways, 0);
+}
+END_TEST
+
+START_TEST(data_that_crosses_a_reset_by_the_server_is_dropped)
+{
+    struct test_pair_stream *request =
+            test_pair_request(hello, sizeof(hello), /*is_finished=*/false);
+    struct amdi_buf late;
+
+    run();
+    amdi_buf_init(&late);
+    send_all(request, hello, sizeof(hello));
+    amdi_h2_resume(client->h2, request->id);
+    test_pair_take(client, &late);
+    amdi_h2_reset(server->h2, request->id, AMDI_H2_CANCEL);
+    run();
+
+    ck_assert_int_eq(test_pair_feed(server, &late), AMDRPC_OK);
+    ck_assert_str_eq(server->streams[0].trace, "hdc");
+    ck_assert_uint_eq(client->ngoaways, 0);
+}
+END_TEST
+
+START_TEST(nothing_is_told_between_reset_and_close)
+{
+    struct test_pair_stream *request =
+            test_pair_request(hello, sizeof(hello), /*is_finished=*/false);
+
+    run();
+    amdi_h2_reset(server->h2, request->id, AMDI_H2_CANCEL);
+    send_all(request, hello, sizeof(hello)); // the end comes before the reset
+    amdi_h2_resume(client->h2, request->id);
+    run();
+
+    ck_assert_str_eq(server->streams[0].trace, "hdc");
 }
 END_TEST
 
@@ -326,6 +461,7 @@ START_TEST(malformed_field_resets_the_stream_alone)
     struct amdi_h2_field fields[COUNT(request_fields) + 2];
     struct amdi_buf raw;
 
+    test_pair_pretend_requests(2);
     memcpy(fields, request_fields, sizeof(request_fields));
     fields[COUNT(request_fields)] = bad_fields[_i];
     fields[COUNT(request_fields) + 1] = AMDI_H2_FIELD("after", "1");
@@ -334,11 +470,12 @@ START_TEST(malformed_field_resets_the_stream_alone)
     test_raw_frame(&raw, TEST_RAW_DATA, TEST_RAW_END_STREAM, 1, "x", 1);
     test_raw_headers(&raw, TEST_RAW_END_STREAM, 3, request_fields,
             COUNT(request_fields));
-    ck_assert_int_eq(test_pair_feed_server(&raw), AMDRPC_OK);
+    ck_assert_int_eq(test_pair_feed(server, &raw), AMDRPC_OK);
 
     ck_assert_str_eq(server->streams[0].trace, "c");
     ck_assert_int_eq(server->streams[0].code, AMDI_H2_PROTOCOL_ERROR);
     ck_assert_str_eq(server->streams[1].trace, "he");
+    ck_assert_int_eq(client->streams[0].code, AMDI_H2_PROTOCOL_ERROR);
     ck_assert_uint_eq(client->ngoaways, 0);
 }
 END_TEST
@@ -360,11 +497,12 @@ START_TEST(trailers_end_a_request)
     const struct amdi_h2_field trailer = AMDI_H2_FIELD("x-checksum", "1");
     struct amdi_buf raw;
 
+    test_pair_pretend_requests(1);
     amdi_buf_init(&raw);
     test_raw_headers(&raw, 0, 1, request_fields, COUNT(request_fields));
     test_raw_frame(&raw, TEST_RAW_DATA, 0, 1, "x", 1);
     test_raw_headers(&raw, TEST_RAW_END_STREAM, 1, &trailer, 1);
-    ck_assert_int_eq(test_pair_feed_server(&raw), AMDRPC_OK);
+    ck_assert_int_eq(test_pair_feed(server, &raw), AMDRPC_OK);
 
     ck_assert_str_eq(server->streams[0].trace, "hdte");
 }
@@ -375,10 +513,11 @@ START_TEST(trailers_that_do_not_end_the_request_reset_it)
     const struct amdi_h2_field trailer = AMDI_H2_FIELD("x-checksum", "1");
     struct amdi_buf raw;
 
+    test_pair_pretend_requests(1);
     amdi_buf_init(&raw);
     test_raw_headers(&raw, 0, 1, request_fields, COUNT(request_fields));
     test_raw_headers(&raw, 0, 1, &trailer, 1);
-    ck_assert_int_eq(test_pair_feed_server(&raw), AMDRPC_OK);
+    ck_assert_int_eq(test_pair_feed(server, &raw), AMDRPC_OK);
 
     ck_assert_str_eq(server->streams[0].trace, "hc");
 }
@@ -438,17 +577,17 @@ START_TEST(call_is_answered_after_goaway_and_the_session_ends)
 }
 END_TEST
 
-START_TEST(request_after_goaway_is_closed_unsent)
+START_TEST(request_after_goaway_is_refused)
 {
+    struct test_pair_stream stream = {0};
+
     (void)open_call(/*is_finished=*/true);
     amdi_h2_submit_goaway(server->h2, AMDI_H2_NO_ERROR, NULL);
     run();
 
-    (void)test_pair_request(hello, sizeof(hello), /*is_finished=*/true);
-    run();
-
-    ck_assert_str_eq(client->streams[1].trace, "c");
-    ck_assert_uint_eq(server->nstreams, 1);
+    ck_assert_int_eq(amdi_h2_submit_request(client->h2, request_fields,
+                             COUNT(request_fields), &stream, &stream.id),
+            AMDRPC_ECLOSED);
 }
 END_TEST
 
@@ -493,7 +632,7 @@ START_TEST(malformed_connection_ends_with_goaway)
 
     amdi_buf_init(&raw);
     put_garbage(&raw, _i);
-    (void)test_pair_feed_server(&raw); // may be an error already
+    (void)test_pair_feed(server, &raw); // may be an error already
     run();
 
     ck_assert_uint_eq(client->ngoaways, 1);
@@ -606,9 +745,14 @@ add_call_cases(Suite *suite)
 
     tcase_add_test(flow, big_bodies_pass_the_windows_both_ways);
     tcase_add_test(flow, sender_stops_at_the_window_until_bytes_are_consumed);
+    tcase_add_test(flow, window_that_shrinks_below_zero_holds_the_body_back);
+    tcase_add_loop_test(flow, status_needs_no_window, 0, 2);
     tcase_add_test(flow, stream_that_is_not_read_leaves_room_for_others);
 
     tcase_add_test(ends, reset_by_the_client_is_told);
+    tcase_add_test(ends, data_that_crosses_a_reset_is_dropped);
+    tcase_add_test(ends, data_that_crosses_a_reset_by_the_server_is_dropped);
+    tcase_add_test(ends, nothing_is_told_between_reset_and_close);
     tcase_add_test(ends, reset_by_the_server_is_told);
     tcase_add_test(ends, refused_stream_has_no_events);
     tcase_add_test(ends, answer_before_the_end_of_the_request_resets_it);
@@ -632,7 +776,7 @@ add_protocol_cases(Suite *suite)
     tcase_add_test(connection, drain_is_told_in_two_steps);
     tcase_add_test(
             connection, call_is_answered_after_goaway_and_the_session_ends);
-    tcase_add_test(connection, request_after_goaway_is_closed_unsent);
+    tcase_add_test(connection, request_after_goaway_is_refused);
     tcase_add_loop_test(
             connection, malformed_connection_ends_with_goaway, 0, 7);
     tcase_add_loop_test(
