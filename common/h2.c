@@ -370,9 +370,9 @@ h2_push_goaway(struct amdi_h2 *h2, int32_t last_id, enum amdi_h2_code code,
 }
 
 void
-amdi_h2_submit_shutdown_notice(struct amdi_h2 *h2)
+amdi_h2_submit_shutdown_notice(struct amdi_h2 *h2, const char *debug)
 {
-    h2_push_goaway(h2, INT32_MAX, AMDI_H2_NO_ERROR, NULL);
+    h2_push_goaway(h2, INT32_MAX, AMDI_H2_NO_ERROR, debug);
 }
 
 void
@@ -392,6 +392,18 @@ amdi_h2_submit_ping(struct amdi_h2 *h2, const uint8_t opaque[8])
     if (amdi_h2_push_frame(h2, &frame, opaque) != AMDRPC_OK) {
         return; // no answer will come, as from a peer that is gone
     }
+}
+
+uint64_t
+amdi_h2_nframes(const struct amdi_h2 *h2)
+{
+    return h2->nframes;
+}
+
+bool
+amdi_h2_is_amid_frame(const struct amdi_h2 *h2)
+{
+    return amdi_buf_len(&h2->partial) > 0 || h2->block_stream_id != 0;
 }
 
 uint32_t

@@ -98,6 +98,9 @@ struct amdi_h2_events {
     // looked at.
     void (*on_goaway)(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
             const uint8_t *debug, size_t debug_len);
+    // A PING came; false: there are too many, and the connection ends. May be
+    // NULL.
+    bool (*on_ping)(void *ctx);
     // The answer to amdi_h2_submit_ping.
     void (*on_ping_ack)(void *ctx, const uint8_t opaque[8]);
     // The peer's SETTINGS came (every time); may be NULL.
@@ -183,14 +186,23 @@ void amdi_h2_reset(
 /** Opens the windows by @len bytes of on_data. */
 void amdi_h2_consume(struct amdi_h2 *h2, int32_t stream_id, size_t len);
 
-/** First GOAWAY of a drain: last stream 2^31-1 (RFC 9113, section 6.8). */
-void amdi_h2_submit_shutdown_notice(struct amdi_h2 *h2);
+/**
+ * First GOAWAY of a drain: last stream 2^31-1 (RFC 9113, section 6.8). @debug:
+ * NULL for none.
+ */
+void amdi_h2_submit_shutdown_notice(struct amdi_h2 *h2, const char *debug);
 
 /** GOAWAY with the last stream that was looked at. @debug: NULL for none. */
 void amdi_h2_submit_goaway(
         struct amdi_h2 *h2, enum amdi_h2_code code, const char *debug);
 
 void amdi_h2_submit_ping(struct amdi_h2 *h2, const uint8_t opaque[8]);
+
+/** Complete frames, and pieces of DATA, that were received. */
+uint64_t amdi_h2_nframes(const struct amdi_h2 *h2);
+
+/** Tells whether a frame or a header block is complete only in part. */
+bool amdi_h2_is_amid_frame(const struct amdi_h2 *h2);
 
 /** How many streams the peer lets us open at once. */
 uint32_t amdi_h2_peer_max_streams(const struct amdi_h2 *h2);

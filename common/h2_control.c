@@ -152,6 +152,10 @@ on_ping(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return AMDRPC_OK;
     }
     err = control_guard(h2, AMDI_H2_GUARD_PING, "too_many_pings");
+    if (err == AMDRPC_OK && h2->events->on_ping != NULL &&
+            !h2->events->on_ping(h2->ctx)) {
+        err = amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, "too_many_pings");
+    }
     return err == AMDRPC_OK ? amdi_h2_push_frame(h2, &ack, payload) : err;
 }
 

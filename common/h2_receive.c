@@ -327,6 +327,7 @@ receive_all(
             return AMDRPC_EPROTO;
         }
         done += n;
+        h2->nframes += n > 0;
     }
     *out_taken = done;
     return AMDRPC_OK;

@@ -57,8 +57,9 @@ struct amdi_h2 {
     struct amdi_h2_options options;
 
     // Receiving.
-    size_t npreface;           // bytes of the client's preface seen (server)
-    bool has_settings;         // the peer's first SETTINGS came
+    size_t npreface;   // bytes of the client's preface seen (server)
+    bool has_settings; // the peer's first SETTINGS came
+    uint64_t nframes;
     struct amdi_buf partial;   // the start of a frame whose rest is to come
     struct amdi_h2_frame data; // the DATA frame whose payload is arriving …
     uint32_t data_left;        // … and how much of it is to come

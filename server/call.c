@@ -60,7 +60,7 @@ call_unpack_request(struct amdrpc_call *call)
     ProtobufCMessage *msg = NULL;
     char why[AMDI_UNPACK_WHY_BYTES];
     amdrpc_err err = amdi_unpack(call->method->desc->input, raw->data, raw->len,
-            &call->arena, &msg, why);
+            &call->arena, call->max_decoded_bytes, &msg, why);
 
     if (err == AMDRPC_OK) {
         return msg;
@@ -199,8 +199,8 @@ amdrpc_call_recv(amdrpc_call *call, const ProtobufCMessage **out)
     if (err != AMDRPC_OK) {
         return err;
     }
-    err = amdi_unpack(
-            call->method->desc->input, raw->data, raw->len, arena, &msg, why);
+    err = amdi_unpack(call->method->desc->input, raw->data, raw->len, arena,
+            call->max_decoded_bytes, &msg, why);
     amdi_free(raw);
     if (err != AMDRPC_OK) {
         return err == AMDRPC_EPROTO ? AMDRPC_EINVAL : err;

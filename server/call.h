@@ -33,6 +33,7 @@ struct amdrpc_call {
     struct amdi_method *method;
     const struct amdrpc_metadata *metadata; // what the client sent; borrowed
     uint64_t deadline_at_ms;                // of amdi_clock
+    uint32_t max_decoded_bytes; // that a request message may unpack to
 
     // The loop's until the call is dispatched, then the handler's.
     struct amdi_arena arena;

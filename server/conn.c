@@ -26,13 +26,10 @@
 // How long a peer that has everything may take to close.
 #define LINGER_MS 2000u
 
-// How long the first bytes of a connection may take (LIMITS: preface).
-#define PREFACE_MS 10000u
-
 // Writes of one connection before others have their turn.
 #define MAX_WRITES_PER_TURN 4
 
-static const uint8_t drain_ping[8] = {'a', 'm', 'd', 'd', 'r', 'a', 'i', 'n'};
+const uint8_t amdi_drain_ping[8] = {'a', 'm', 'd', 'd', 'r', 'a', 'i', 'n'};
 
 static void conn_on_turn_end(struct amdi_hook *hook);
 static void conn_on_reap(struct amdi_hook *hook);
@@ -70,9 +67,11 @@ conn_set_state(struct amdi_conn *conn, enum amdi_conn_state next)
         amdi_timer_stop(&conn->timer);
         break;
     case AMDI_CONN_LINGERING:
+        amdi_conn_watch_stop(conn);
         conn_start_timer(conn, LINGER_MS);
         break;
     case AMDI_CONN_CLOSED:
+        amdi_conn_watch_stop(conn);
         amdi_timer_stop(&conn->timer);
         amdi_hook_cancel(&conn->flush);
         amdi_list_remove(&conn->loop_node);
@@ -80,152 +79,6 @@ conn_set_state(struct amdi_conn *conn, enum amdi_conn_state next)
         break;
     }
 }
-
-/* ---- what the session tells ---- */
-
-static void *
-conn_on_open(void *ctx, int32_t stream_id)
-{
-    struct amdi_conn *conn = ctx;
-    struct amdi_server_loop *sl = conn->sl;
-    struct amdi_stream *stream = NULL;
-
-    if (conn->state == AMDI_CONN_ENDING) {
-        return NULL;
-    }
-    if (conn->new_head == NULL) {
-        conn->new_head = amdi_request_head_create(
-                &sl->server->services, &sl->server->request_limits);
-    }
-    if (conn->new_head != NULL) {
-        stream = amdi_stream_open(sl, conn, stream_id);
-    }
-    return stream;
-}
-
-static bool
-conn_on_field(void *ctx, void *stream, const struct amdi_h2_field *field)
-{
-    struct amdi_conn *conn = ctx;
-    const struct amdi_stream *s = stream;
-
-    // Trailers of a request mean nothing in gRPC.
-    return s->head != NULL || amdi_request_head_field(conn->new_head, field);
-}
-
-static void
-conn_on_headers(void *ctx, void *stream, bool is_trailers)
-{
-    struct amdi_conn *conn = ctx;
-
-    if (!is_trailers) {
-        amdi_request_head_unref(conn->head);
-        conn->head = conn->new_head;
-        conn->new_head = NULL;
-        amdi_stream_on_headers(stream, conn->head);
-    }
-}
-
-static void
-conn_on_same_headers(void *ctx, void *stream)
-{
-    struct amdi_conn *conn = ctx;
-
-    amdi_stream_on_headers(stream, conn->head);
-}
-
-static void
-conn_on_data(void *ctx, void *stream, const uint8_t *data, size_t len)
-{
-    (void)ctx;
-    amdi_stream_on_data(stream, data, len);
-}
-
-static void
-conn_on_end(void *ctx, void *stream)
-{
-    (void)ctx;
-    amdi_stream_on_end(stream);
-}
-
-static void
-conn_on_close(void *ctx, void *stream, enum amdi_h2_code code, bool by_peer)
-{
-    (void)ctx;
-    (void)code;
-    (void)by_peer;
-    amdi_stream_on_close(stream);
-}
-
-static void
-conn_on_body(void *ctx, void *stream, size_t room, struct amdi_h2_body *body)
-{
-    (void)ctx;
-    amdi_stream_on_body(stream, room, body);
-}
-
-static void
-conn_on_take(void *ctx, void *stream, struct amdi_out *out, size_t len)
-{
-    (void)ctx;
-    amdi_stream_on_take(stream, out, len);
-}
-
-static void
-conn_on_goaway(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
-        const uint8_t *debug, size_t debug_len)
-{
-    // The client opens no more streams; those that are open go on.
-    (void)ctx;
-    (void)last_stream_id;
-    (void)code;
-    (void)debug;
-    (void)debug_len;
-}
-
-/** The second half of a drain: everything sent before has been seen. */
-static void
-conn_finish_drain(struct amdi_conn *conn)
-{
-    if (conn->state == AMDI_CONN_DRAINING) {
-        amdi_h2_submit_goaway(conn->h2, AMDI_H2_NO_ERROR, NULL);
-        conn_set_state(conn, AMDI_CONN_ENDING);
-        amdi_conn_flush(conn);
-    }
-}
-
-static void
-conn_on_ping_ack(void *ctx, const uint8_t opaque[8])
-{
-    if (memcmp(opaque, drain_ping, sizeof(drain_ping)) == 0) {
-        conn_finish_drain(ctx);
-    }
-}
-
-static void
-conn_on_settings(void *ctx)
-{
-    struct amdi_conn *conn = ctx;
-
-    if (conn->state == AMDI_CONN_OPEN) {
-        amdi_timer_stop(&conn->timer); // the preface is complete
-    }
-}
-
-static const struct amdi_h2_events h2_events = {
-        .on_open = conn_on_open,
-        .on_field = conn_on_field,
-        .on_headers = conn_on_headers,
-        .on_same_headers = conn_on_same_headers,
-        .on_data = conn_on_data,
-        .on_end = conn_on_end,
-        .on_close = conn_on_close,
-        .on_body = conn_on_body,
-        .on_take = conn_on_take,
-        .on_goaway = conn_on_goaway,
-        .on_ping_ack = conn_on_ping_ack,
-        .on_settings = conn_on_settings,
-};
 
 /* ---- what the transport tells ---- */
 
@@ -242,6 +95,7 @@ conn_on_read(void *ctx, const uint8_t *data, size_t len)
         // The flush sends the GOAWAY that says why, and ends the connection.
         conn->has_failed = true;
     }
+    amdi_conn_watch_on_read(conn);
     amdi_conn_flush(conn);
 }
 
@@ -366,6 +220,16 @@ conn_on_turn_end(struct amdi_hook *hook)
 
 /* ---- life ---- */
 
+void
+amdi_conn_finish_drain(struct amdi_conn *conn)
+{
+    if (conn->state == AMDI_CONN_DRAINING) {
+        amdi_h2_submit_goaway(conn->h2, AMDI_H2_NO_ERROR, NULL);
+        conn_set_state(conn, AMDI_CONN_ENDING);
+        amdi_conn_flush(conn);
+    }
+}
+
 static void
 conn_on_timer(struct amdi_timer *timer)
 {
@@ -376,7 +240,7 @@ conn_on_timer(struct amdi_timer *timer)
         amdi_conn_close(conn, "no HTTP/2 preface came in time");
         break;
     case AMDI_CONN_DRAINING:
-        conn_finish_drain(conn);
+        amdi_conn_finish_drain(conn);
         break;
     case AMDI_CONN_ENDING:
         amdi_conn_close(conn, "the peer takes no answers");
@@ -397,6 +261,7 @@ conn_free(struct amdi_conn *conn)
     amdi_request_head_unref(conn->head);
     amdi_request_head_unref(conn->new_head);
     amdi_peer_unref(conn->peer);
+    amdi_address_count_remove(&conn->sl->server->addresses, conn->address);
     amdi_free(conn);
 }
 
@@ -441,7 +306,7 @@ conn_open_session(struct amdi_conn *conn)
                     (uint32_t)server->request_limits.max_list_bytes,
     };
 
-    return amdi_h2_create(&options, &h2_events, conn, &conn->h2);
+    return amdi_h2_create(&options, &amdi_conn_events, conn, &conn->h2);
 }
 
 static amdrpc_err
@@ -467,25 +332,29 @@ conn_start(struct amdi_conn *conn)
     conn->id = atomic_fetch_add(&sl->server->next_conn_id, 1);
     amdi_list_push(&sl->conns, &conn->loop_node);
     sl->nconns++;
-    conn_start_timer(conn, PREFACE_MS);
+    conn_start_timer(conn, sl->server->options.handshake_timeout_ms);
+    amdi_conn_watch_start(conn);
     conn_log(conn, "conn-opened", "");
     amdi_conn_flush(conn);
     if (sl->is_draining) {
-        amdi_conn_drain(conn);
+        amdi_conn_drain(conn, NULL);
     }
 }
 
 amdrpc_err
-amdi_conn_create(struct amdi_server_loop *sl, int fd)
+amdi_conn_create(
+        struct amdi_server_loop *sl, int fd, struct amdi_address_entry *address)
 {
     struct amdi_conn *conn = amdi_zalloc(sizeof(*conn));
     amdrpc_err err = AMDRPC_ENOMEM;
 
     if (conn == NULL) {
+        amdi_address_count_remove(&sl->server->addresses, address);
         (void)close(fd); // nothing was written to it
         return AMDRPC_ENOMEM;
     }
     conn->sl = sl;
+    conn->address = address;
     amdi_list_init(&conn->loop_node);
     amdi_list_init(&conn->streams);
     amdi_list_init(&conn->taken);
@@ -514,27 +383,27 @@ amdi_conn_stream_closed(struct amdi_conn *conn)
 }
 
 void
-amdi_conn_drain(struct amdi_conn *conn)
+amdi_conn_drain(struct amdi_conn *conn, const char *why)
 {
     if (conn->state == AMDI_CONN_OPEN) {
         conn_set_state(conn, AMDI_CONN_DRAINING);
-        amdi_h2_submit_shutdown_notice(conn->h2);
-        amdi_h2_submit_ping(conn->h2, drain_ping);
+        amdi_h2_submit_shutdown_notice(conn->h2, why);
+        amdi_h2_submit_ping(conn->h2, amdi_drain_ping);
         amdi_conn_flush(conn);
     }
 }
 
 void
-amdi_conn_cancel_calls(struct amdi_conn *conn)
+amdi_conn_cancel_calls(struct amdi_conn *conn, const char *why)
 {
     if (conn->state >= AMDI_CONN_LINGERING) {
         return;
     }
-    conn_finish_drain(conn);
+    amdi_conn_finish_drain(conn);
     AMDI_LIST_FOREACH (node, &conn->streams) {
         amdi_stream_cancel(
                 AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node),
-                AMDRPC_STATUS_UNAVAILABLE, "the server is shutting down");
+                AMDRPC_STATUS_UNAVAILABLE, why);
     }
     conn_start_timer(conn, LINGER_MS);
     amdi_conn_flush(conn);

@@ -6,7 +6,9 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/transport.h"
+#include "server/conn_watch.h"
 
+struct amdi_address_entry;
 struct amdi_request_head;
 struct amdi_server_loop;
 
@@ -32,6 +34,7 @@ struct amdi_conn {
     struct amdi_server_loop *sl;
     struct amdi_transport *transport;   // owned
     struct amdi_h2 *h2;                 // owned
+    struct amdi_address_entry *address; // counted by the server
     struct amdi_peer *peer;             // counted
     struct amdi_request_head *new_head; // being read; counted, or NULL
     struct amdi_request_head *head;     // the last that was read; counted
@@ -46,17 +49,19 @@ struct amdi_conn {
     bool is_going_on;        // go_on is posted
     bool has_failed;         // the peer broke the protocol; a GOAWAY says so
     struct amdi_timer timer; // preface, drain or linger; one at a time
-    uint64_t id;             // for logs
+    struct amdi_conn_watch watch;
+    uint64_t id; // for logs
 };
 
 /**
  * Serves an accepted socket.
  *
- * @fd      taken
+ * @fd       taken
+ * @address  taken: counts this connection
  * Errors:  AMDRPC_ENOMEM, AMDRPC_EIO; the socket is closed
  */
-AMDRPC_NODISCARD amdrpc_err amdi_conn_create(
-        struct amdi_server_loop *sl, int fd);
+AMDRPC_NODISCARD amdrpc_err amdi_conn_create(struct amdi_server_loop *sl,
+        int fd, struct amdi_address_entry *address);
 
 /** Writes what the session has, at the end of the turn. */
 void amdi_conn_flush(struct amdi_conn *conn);
@@ -67,11 +72,23 @@ void amdi_conn_add_taken(struct amdi_conn *conn, struct amdi_list *taken);
 /** A stream is gone. */
 void amdi_conn_stream_closed(struct amdi_conn *conn);
 
-/** Begins to drain (RFC 9113, section 6.8). */
-void amdi_conn_drain(struct amdi_conn *conn);
+/** Begins to drain (RFC 9113, section 6.8). @why: for the peer; may be NULL. */
+void amdi_conn_drain(struct amdi_conn *conn, const char *why);
 
-/** Cancels the calls with UNAVAILABLE, and closes once they are answered. */
-void amdi_conn_cancel_calls(struct amdi_conn *conn);
+/** The second half of a drain: everything sent before has been seen. */
+void amdi_conn_finish_drain(struct amdi_conn *conn);
+
+/** What its PING carries that asks whether. */
+extern const uint8_t amdi_drain_ping[8];
+
+/** What a session tells its connection. */
+extern const struct amdi_h2_events amdi_conn_events;
+
+/**
+ * Cancels the calls with UNAVAILABLE and @why (static), and closes once they
+ * are answered.
+ */
+void amdi_conn_cancel_calls(struct amdi_conn *conn, const char *why);
 
 /** Closes at once; its calls are cancelled. */
 void amdi_conn_close(struct amdi_conn *conn, const char *why);

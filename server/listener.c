@@ -37,6 +37,7 @@ struct amdi_listener {
 struct handover {
     struct amdi_task task;
     struct amdi_server_loop *sl;
+    struct amdi_address_entry *address;
     int fd;
 };
 
@@ -114,37 +115,52 @@ handover_run(struct amdi_task *task)
 {
     struct handover *handover = (struct handover *)task;
     struct amdi_server_loop *sl = handover->sl;
+    struct amdi_address_entry *address = handover->address;
     int fd = handover->fd;
 
     amdi_free(handover);
-    if (amdi_conn_create(sl, fd) != AMDRPC_OK) {
+    if (amdi_conn_create(sl, fd, address) != AMDRPC_OK) {
         amdi_log_warn("", "conn-refused", "reason=memory");
         atomic_fetch_sub(&sl->server->nconns, 1);
     }
 }
 
+static void
+listener_refuse(int fd, const char *reason)
+{
+    amdi_log_warn("", "conn-refused", "reason=%s", reason);
+    (void)close(fd); // nothing was written to it
+}
+
 /** Gives the socket to the loop whose turn it is. */
 static void
-listener_hand_over(struct amdi_listener *listener, int fd)
+listener_hand_over(struct amdi_listener *listener, int fd,
+        const struct sockaddr_storage *address)
 {
     struct amdrpc_server *server = listener->server;
+    struct amdi_address_entry *entry = NULL;
     struct handover *handover = NULL;
 
     if (atomic_load(&server->nconns) >= server->options.max_connections) {
-        amdi_log_warn("", "conn-refused", "reason=max_connections limit=%u",
-                server->options.max_connections);
-        (void)close(fd); // nothing was written to it
+        listener_refuse(fd, "max_connections");
+        return;
+    }
+    if (!amdi_address_count_add(&server->addresses, address,
+                server->options.max_connections_per_address, &entry)) {
+        listener_refuse(fd, "max_connections_per_address");
         return;
     }
     handover = amdi_alloc(sizeof(*handover));
     if (handover == NULL) {
-        (void)close(fd); // nothing was written to it
+        amdi_address_count_remove(&server->addresses, entry);
+        listener_refuse(fd, "memory");
         return;
     }
     atomic_fetch_add(&server->nconns, 1);
     handover->task.run = handover_run;
     handover->sl =
             &server->loops[listener->next_loop++ % server->options.loops];
+    handover->address = entry;
     handover->fd = fd;
     amdi_loop_post(handover->sl->loop, &handover->task);
 }
@@ -185,10 +201,13 @@ listener_on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)what;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int conn_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+        socklen_t len = sizeof(address);
+        int conn_fd = accept4(fd, (struct sockaddr *)&address, &len,
+                SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (conn_fd >= 0) {
-            listener_hand_over(listener, conn_fd);
+            listener_hand_over(listener, conn_fd, &address);
         } else if (errno == EMFILE || errno == ENFILE) {
             listener_refuse_one(listener);
             return;

@@ -212,6 +212,10 @@ amdi_request_head_field(
     if (head->nfields > head->limits->max_fields) {
         head_set_bad(head, AMDRPC_STATUS_RESOURCE_EXHAUSTED,
                 "the request has too many header fields");
+    } else if (field->name_len + field->value_len >
+            head->limits->max_field_bytes) {
+        head_set_bad(head, AMDRPC_STATUS_RESOURCE_EXHAUSTED,
+                "a header field of the request is too large");
     } else if (head->list_bytes > head->limits->max_list_bytes) {
         head_set_bad(head, AMDRPC_STATUS_RESOURCE_EXHAUSTED,
                 "the request's header list is too large");

@@ -26,7 +26,8 @@ struct amdi_service_table;
 
 /** Bounds of a header list; a client makes it grow. */
 struct amdi_request_limits {
-    size_t max_list_bytes; // name + value + 32 for each field (RFC 9113)
+    size_t max_list_bytes;  // name + value + 32 for each field (RFC 9113)
+    size_t max_field_bytes; // name + value
     size_t max_fields;
 };
 

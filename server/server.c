@@ -13,6 +13,7 @@
 #include "server/caller.h"
 #include "server/dispatch.h"
 #include "server/listener.h"
+#include "server/options.h"
 #include "server/server_loop.h"
 
 #include <errno.h>
@@ -20,25 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_MAX_LOOPS 4u
-#define DEFAULT_MAX_CONNECTIONS 10000u
-#define DEFAULT_MAX_STREAMS 128u
-#define DEFAULT_RECV_BYTES (4u * 1024 * 1024)
-#define DEFAULT_SEND_BYTES (16u * 1024 * 1024)
-#define DEFAULT_QUEUED_BYTES (256u * 1024)
-#define DEFAULT_DRAIN_MS 30000u
 #define DEFAULT_MAX_QUEUED 1024u
 #define DEFAULT_DEADLINE_MS (10u * 60 * 1000)
-
-// A client makes these grow; a request of common clients has below 1 KiB.
-#define MAX_HEADER_LIST_BYTES 16384u
-#define MAX_HEADER_FIELDS 100u
-
-#define STREAM_WINDOW_BYTES (64u * 1024)
-#define CONNECTION_WINDOW_BYTES (1024u * 1024)
-
-// More threads than this are a mistake in the options.
-#define MAX_THREADS 4096u
 
 // A caller with a higher weight would not let others have their turns.
 #define MAX_WEIGHT 1000u
@@ -52,55 +36,15 @@ struct amdi_drain_hook {
     void *arg;
 };
 
-static uint32_t
-cpu_count(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n > 0 ? (uint32_t)n : 1;
-}
-
-static uint32_t
-value_or(uint32_t value, uint32_t fallback)
-{
-    return value != 0 ? value : fallback;
-}
-
 static void
-server_set_threads(struct amdrpc_server *server, const amdrpc_server_options *o)
+server_set_limits(struct amdrpc_server *server)
 {
-    uint32_t ncpus = cpu_count();
-    uint32_t nloops = ncpus < DEFAULT_MAX_LOOPS ? ncpus : DEFAULT_MAX_LOOPS;
-    uint32_t nmax = o->workers != 0 ? o->workers : 8 * ncpus;
+    const amdrpc_server_options *o = &server->options;
 
-    server->options.loops = value_or(o->loops, nloops);
-    server->options.max_workers = value_or(o->max_workers, nmax);
-    server->options.workers = value_or(o->workers, 2 * ncpus);
-    if (server->options.workers > server->options.max_workers) {
-        server->options.workers = server->options.max_workers;
-    }
-}
-
-static void
-server_set_options(struct amdrpc_server *server, const amdrpc_server_options *o)
-{
-    server->options.max_connections =
-            value_or(o->max_connections, DEFAULT_MAX_CONNECTIONS);
-    server->options.max_concurrent_streams =
-            value_or(o->max_concurrent_streams, DEFAULT_MAX_STREAMS);
-    server->options.max_recv_message_bytes =
-            value_or(o->max_recv_message_bytes, DEFAULT_RECV_BYTES);
-    server->options.max_send_message_bytes =
-            value_or(o->max_send_message_bytes, DEFAULT_SEND_BYTES);
-    server->options.max_queued_bytes =
-            value_or(o->max_queued_bytes, DEFAULT_QUEUED_BYTES);
-    server->options.drain_timeout_ms =
-            value_or(o->drain_timeout_ms, DEFAULT_DRAIN_MS);
-    server->options.stream_window_bytes = STREAM_WINDOW_BYTES;
-    server->options.connection_window_bytes = CONNECTION_WINDOW_BYTES;
     server->request_limits = (struct amdi_request_limits){
-            .max_list_bytes = MAX_HEADER_LIST_BYTES,
-            .max_fields = MAX_HEADER_FIELDS};
+            .max_list_bytes = o->max_header_list_bytes,
+            .max_field_bytes = o->max_header_field_bytes,
+            .max_fields = o->max_header_fields};
     server->default_policy =
             (amdrpc_policy){.dispatch = o->dispatch == AMDRPC_DISPATCH_DEFAULT
                             ? AMDRPC_DISPATCH_POOL
@@ -150,16 +94,12 @@ cond_init_monotonic(pthread_cond_t *cond)
 amdrpc_err
 amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
 {
-    static const amdrpc_server_options defaults;
-    const amdrpc_server_options *o = options == NULL ? &defaults : options;
+    amdrpc_server_options complete;
     struct amdrpc_server *server = NULL;
-    amdrpc_err err = AMDRPC_OK;
+    amdrpc_err err = amdi_options_complete(options, &complete);
 
-    if (o->loops > MAX_THREADS || o->workers > MAX_THREADS ||
-            o->max_workers > MAX_THREADS ||
-            (o->max_workers != 0 && o->max_workers < o->workers) ||
-            (unsigned)o->dispatch > AMDRPC_DISPATCH_SYNC) {
-        return AMDRPC_EINVAL;
+    if (err != AMDRPC_OK) {
+        return err;
     }
     server = amdi_zalloc(sizeof(*server));
     if (server == NULL) {
@@ -168,8 +108,9 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     pthread_mutex_init(&server->mtx, NULL);
     cond_init_monotonic(&server->has_changed);
     amdi_service_table_init(&server->services);
-    server_set_threads(server, o);
-    server_set_options(server, o);
+    amdi_address_count_init(&server->addresses);
+    server->options = complete;
+    server_set_limits(server);
     err = server_create_threads(server);
     if (err != AMDRPC_OK) {
         amdrpc_server_destroy(server);
@@ -261,6 +202,7 @@ amdrpc_server_destroy(amdrpc_server *server)
     amdi_free(server->loops);
     amdi_dispatcher_destroy(server->dispatcher);
     amdi_service_table_fini(&server->services);
+    amdi_address_count_fini(&server->addresses);
     pthread_cond_destroy(&server->has_changed);
     pthread_mutex_destroy(&server->mtx);
     amdi_free(server);

@@ -4,6 +4,7 @@
 
 #include <amdrpc/server.h>
 
+#include "server/address_count.h"
 #include "server/request_head.h"
 #include "server/service.h"
 
@@ -23,24 +24,9 @@ enum amdi_server_state {
 
 struct amdi_drain_hook;
 
-/** amdrpc_server_options with every value set. */
-struct amdi_server_options {
-    uint32_t loops;
-    uint32_t workers;
-    uint32_t max_workers;
-    uint32_t max_connections;
-    uint32_t max_concurrent_streams;
-    uint32_t max_recv_message_bytes;
-    uint32_t max_send_message_bytes;
-    uint32_t max_queued_bytes;
-    uint32_t drain_timeout_ms;
-    uint32_t stream_window_bytes;
-    uint32_t connection_window_bytes;
-};
-
 struct amdrpc_server {
     // Setup only; constant once started.
-    struct amdi_server_options options;
+    amdrpc_server_options options; // every value set
     struct amdi_request_limits request_limits;
     amdrpc_policy default_policy;
     struct amdi_service_table services;
@@ -48,6 +34,8 @@ struct amdrpc_server {
     struct amdi_dispatcher *dispatcher;  // owned
     struct amdi_listener *listeners;     // owned, linked by next
     struct amdi_drain_hook *drain_hooks; // owned, linked by next
+
+    struct amdi_address_count addresses; // locks itself
 
     // Any thread.
     atomic_uint nconns;

@@ -161,7 +161,8 @@ server_loop_on_drain_timeout(struct amdi_timer *timer)
 
     AMDI_LIST_FOREACH (node, &sl->conns) {
         amdi_conn_cancel_calls(
-                AMDI_CONTAINER_OF(node, struct amdi_conn, loop_node));
+                AMDI_CONTAINER_OF(node, struct amdi_conn, loop_node),
+                "the server is shutting down");
     }
 }
 
@@ -173,7 +174,8 @@ server_loop_run_drain(struct amdi_task *task)
 
     sl->is_draining = true;
     AMDI_LIST_FOREACH (node, &sl->conns) {
-        amdi_conn_drain(AMDI_CONTAINER_OF(node, struct amdi_conn, loop_node));
+        amdi_conn_drain(
+                AMDI_CONTAINER_OF(node, struct amdi_conn, loop_node), NULL);
     }
     amdi_timer_start(sl->loop, &sl->drain_timer,
             amdi_loop_now_ms(sl->loop) + sl->server->options.drain_timeout_ms,

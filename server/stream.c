@@ -33,9 +33,11 @@ amdi_stream_open(
     amdi_frame_reader_init(
             &stream->reader, sl->server->options.max_recv_message_bytes);
     stream->sl = sl;
+    stream->call.max_decoded_bytes = sl->server->options.max_decoded_bytes;
     stream->conn = conn;
     stream->peer = amdi_peer_ref(conn->peer);
     stream->id = id;
+    stream->progress_at_ms = amdi_loop_now_ms(sl->loop);
     stream->task.run = amdi_stream_run_task;
     amdi_list_init(&stream->conn_node);
     amdi_list_push(&conn->streams, &stream->conn_node);
@@ -128,6 +130,7 @@ stream_submit(struct amdi_stream *stream, bool has_body)
     struct amdi_response *response = &stream->sl->response;
 
     stream->has_sent_headers = true;
+    amdi_conn_watch_on_answer(stream->conn);
     if (amdi_h2_submit_response(stream->conn->h2, stream->id, response->fields,
                 response->nfields, has_body) != AMDRPC_OK) {
         amdi_h2_reset(stream->conn->h2, stream->id, AMDI_H2_INTERNAL_ERROR);
@@ -156,6 +159,7 @@ amdi_stream_send(struct amdi_stream *stream)
     if (amdi_stream_is_ended(stream)) {
         return;
     }
+    stream->progress_at_ms = amdi_loop_now_ms(stream->sl->loop);
     if (stream->has_sent_headers) {
         amdi_h2_resume(stream->conn->h2, stream->id);
         amdi_conn_flush(stream->conn);
@@ -277,6 +281,8 @@ void
 amdi_stream_on_take(
         struct amdi_stream *stream, struct amdi_out *out, size_t len)
 {
+    stream->progress_at_ms = amdi_loop_now_ms(stream->sl->loop);
+    amdi_conn_watch_on_answer(stream->conn);
     if (stream->streaming != NULL) {
         amdi_outbox_take(&stream->streaming->out, out, len);
         amdi_conn_add_taken(stream->conn, &stream->streaming->taken);
@@ -356,4 +362,38 @@ amdi_stream_cancel(struct amdi_stream *stream, amdrpc_status_code code,
     amdi_stream_set_state(stream, AMDI_STREAM_ENDING);
     amdi_h2_reset(stream->conn->h2, stream->id, AMDI_H2_CANCEL);
     amdi_conn_flush(stream->conn);
+}
+
+/** The client takes nothing of what waits for it. */
+static void
+stream_give_up(struct amdi_stream *stream)
+{
+    if (!amdi_stream_is_ended(stream)) {
+        amdi_stream_cancel(
+                stream, AMDRPC_STATUS_CANCELLED, "the client does not read");
+    } else if (stream->state == AMDI_STREAM_ENDING) {
+        amdi_h2_reset(stream->conn->h2, stream->id, AMDI_H2_CANCEL);
+        amdi_conn_flush(stream->conn);
+    }
+}
+
+void
+amdi_stream_check_progress(struct amdi_stream *stream, uint64_t now_ms,
+        const amdrpc_server_options *options)
+{
+    uint64_t since_ms = now_ms - stream->progress_at_ms;
+    bool has_begun =
+            stream->state == AMDI_STREAM_OPEN && stream->work == AMDI_WORK_NONE;
+
+    if (has_begun && options->body_timeout_ms != AMDRPC_NO_LIMIT &&
+            since_ms >= options->body_timeout_ms) {
+        amdi_stream_cancel(stream, AMDRPC_STATUS_DEADLINE_EXCEEDED,
+                "the request did not come in time");
+        return;
+    }
+    if (options->stall_timeout_ms != AMDRPC_NO_LIMIT &&
+            since_ms >= options->stall_timeout_ms &&
+            stream_bytes_ready(stream) > 0) {
+        stream_give_up(stream);
+    }
 }

@@ -32,7 +32,7 @@ stream_start_deadline(struct amdi_stream *stream, uint64_t timeout_ns)
 static bool
 stream_make_streaming(struct amdi_stream *stream)
 {
-    const struct amdi_server_options *options = &stream->sl->server->options;
+    const amdrpc_server_options *options = &stream->sl->server->options;
     struct amdi_streaming *streaming = amdi_zalloc(sizeof(*streaming));
 
     if (streaming == NULL) {

@@ -11,11 +11,12 @@
 
 amdrpc_err
 amdi_unpack(const ProtobufCMessageDescriptor *desc, const uint8_t *data,
-        size_t len, struct amdi_arena *arena, ProtobufCMessage **out,
-        char out_why[AMDI_UNPACK_WHY_BYTES])
+        size_t len, struct amdi_arena *arena, size_t max_bytes,
+        ProtobufCMessage **out, char out_why[AMDI_UNPACK_WHY_BYTES])
 {
     ProtobufCAllocator allocator = amdi_arena_allocator(arena);
     struct amdi_wire_fault fault = {0};
+    size_t limit = arena->max_bytes;
     ProtobufCMessage *msg = NULL;
     amdrpc_err err = amdi_wire_check(desc, data, len, MAX_DEPTH, &fault);
 
@@ -23,7 +24,9 @@ amdi_unpack(const ProtobufCMessageDescriptor *desc, const uint8_t *data,
         amdi_wire_fault_print(&fault, out_why, AMDI_UNPACK_WHY_BYTES);
         return err == AMDRPC_EINVAL ? AMDRPC_EPROTO : err;
     }
+    arena->max_bytes = arena->used_bytes + max_bytes;
     msg = protobuf_c_message_unpack(desc, &allocator, len, data);
+    arena->max_bytes = limit;
     if (msg == NULL) {
         // The bytes are in order, so it was memory, or the arena's limit.
         (void)snprintf(out_why, AMDI_UNPACK_WHY_BYTES,

@@ -14,16 +14,17 @@
 #define AMDI_UNPACK_WHY_BYTES 256u
 
 /**
- * Unpacks a message into @arena, whose limit bounds what a small message can
- * grow to.
+ * Unpacks a message into @arena.
  *
+ * @max_bytes  what it may take there: a small message can grow to a large one
  * @out_why  on failure, what is wrong, for the peer
  * Errors:   AMDRPC_EPROTO  the bytes are no such message
- *           AMDRPC_ELIMIT  nested too deep
+ *           AMDRPC_ELIMIT  nested too deep, or over @max_bytes
  *           AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdi_unpack(const ProtobufCMessageDescriptor *desc,
         const uint8_t *data, size_t len, struct amdi_arena *arena,
-        ProtobufCMessage **out, char out_why[AMDI_UNPACK_WHY_BYTES]);
+        size_t max_bytes, ProtobufCMessage **out,
+        char out_why[AMDI_UNPACK_WHY_BYTES]);
 
 #endif

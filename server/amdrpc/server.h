@@ -60,19 +60,49 @@ typedef struct amdrpc_policy {
     const char *pool;     // of amdrpc_server_add_pool; default "default"
 } amdrpc_policy;
 
+/** For a limit in amdrpc_server_options: there shall be none. */
+#define AMDRPC_NO_LIMIT UINT32_MAX
+
 /** Zero fields mean the default, which stands behind each. */
 typedef struct amdrpc_server_options {
-    uint32_t loops;                  // min(4, CPUs)
-    uint32_t workers;                // 2 * CPUs: those of pool "default"
-    uint32_t max_workers;            // 8 * CPUs, or `workers` if that is set
-    uint32_t max_connections;        // 10000
-    uint32_t max_concurrent_streams; // 128, for each connection
-    uint32_t max_recv_message_bytes; // 4 MiB, after decompression
-    uint32_t max_send_message_bytes; // 16 MiB
-    uint32_t max_queued_bytes;       // 256 KiB: a call's unsent messages
-    uint32_t drain_timeout_ms;       // 30 s
+    uint32_t loops;       // min(4, CPUs)
+    uint32_t workers;     // 2 * CPUs: those of pool "default"
+    uint32_t max_workers; // 8 * CPUs, or `workers` if that is set
     // Every method not marked inline is dispatched like this.
     amdrpc_dispatch dispatch;
+
+    // What there may be at once.
+    uint32_t max_connections;             // 10000
+    uint32_t max_connections_per_address; // 256
+    uint32_t max_concurrent_streams;      // 128, for each connection
+
+    // Sizes in bytes.
+    uint32_t max_recv_message_bytes;  // 4 MiB, after decompression
+    uint32_t max_send_message_bytes;  // 16 MiB
+    uint32_t max_decoded_bytes;       // 32 MiB: what a message unpacks to
+    uint32_t max_queued_bytes;        // 256 KiB: a call's unsent messages
+    uint32_t max_header_list_bytes;   // 16 KiB: name + value + 32 for each
+    uint32_t max_header_field_bytes;  // 8 KiB: name + value
+    uint32_t max_header_fields;       // 100
+    uint32_t stream_window_bytes;     // 64 KiB
+    uint32_t connection_window_bytes; // 1 MiB
+
+    // Times in milliseconds, after which a peer is given up.
+    uint32_t handshake_timeout_ms; // 10 s: until its first SETTINGS
+    uint32_t header_timeout_ms;    // 10 s: for a whole header block
+    uint32_t body_timeout_ms;      // 30 s without bytes of a lone request
+    uint32_t stall_timeout_ms;     // 60 s: it takes nothing of what waits
+    uint32_t idle_timeout_ms;      // 15 min without calls
+    uint32_t max_age_ms;           // none: then the connection is drained
+    uint32_t max_age_grace_ms;     // none: and its calls cancelled
+
+    // Keepalive (grpc/doc/keepalive.md).
+    uint32_t keepalive_interval_ms; // 2 h without bytes: a PING is sent
+    uint32_t keepalive_timeout_ms;  // 20 s for its answer
+    uint32_t min_ping_interval_ms;  // 60 s between a client's PINGs
+    bool allow_pings_without_calls; // false: 2 h between them then
+
+    uint32_t drain_timeout_ms; // 30 s
 } amdrpc_server_options;
 
 /**

@@ -29,6 +29,17 @@ static const struct amdi_choice log_format_choices[] = {
         {NULL, 0},
 };
 
+// A limit of what a peer may do.
+#define LIMIT(setting, kind, value, from, to, preset, field, what)             \
+    {                                                                          \
+        .name = (setting), .type = AMDI_SETTING_##kind, .value_name = (value), \
+        .def = (preset), .def_note = "none", .min = (from), .max = (to),       \
+        FIELD(server.field), .help = (what)                                    \
+    }
+
+#define MAX_MS (1000u * 3600 * 1000)
+#define MAX_BYTES (1u << 30)
+
 static const struct amdi_setting settings[] = {
         {
                 .name = "config",
@@ -165,6 +176,42 @@ static const struct amdi_setting settings[] = {
                 FIELD(server.max_queued_bytes),
                 .help = "a call's unsent messages before its handler waits",
         },
+        LIMIT("max-connections-per-address", COUNT, "N", 1, 1000000, "256",
+                max_connections_per_address,
+                "connections at a time of one address"),
+        LIMIT("max-decoded-bytes", BYTES, "SIZE", 1024, MAX_BYTES, "32m",
+                max_decoded_bytes, "what a request message may unpack to"),
+        LIMIT("max-header-list-bytes", BYTES, "SIZE", 1024, 1u << 20, "16k",
+                max_header_list_bytes, "a request's header list"),
+        LIMIT("max-header-field-bytes", BYTES, "SIZE", 64, 1u << 20, "8k",
+                max_header_field_bytes, "one field of it"),
+        LIMIT("max-header-fields", COUNT, "N", 8, 10000, "100",
+                max_header_fields, "fields of it"),
+        LIMIT("stream-window-bytes", BYTES, "SIZE", 1024, MAX_BYTES, "64k",
+                stream_window_bytes, "what a call's client may send ahead"),
+        LIMIT("connection-window-bytes", BYTES, "SIZE", 65536, MAX_BYTES, "1m",
+                connection_window_bytes, "what all its calls together may"),
+        LIMIT("handshake-timeout", DURATION, "TIME", 1, MAX_MS, "10s",
+                handshake_timeout_ms,
+                "how long a connection may take to begin"),
+        LIMIT("header-timeout", DURATION, "TIME", 1, MAX_MS, "10s",
+                header_timeout_ms, "how long a frame or header list may take"),
+        LIMIT("body-timeout", DURATION, "TIME", 1, MAX_MS, "30s",
+                body_timeout_ms, "how long a lone request may stand still"),
+        LIMIT("stall-timeout", DURATION, "TIME", 1, MAX_MS, "1m",
+                stall_timeout_ms, "how long a client may not read"),
+        LIMIT("idle-timeout", DURATION, "TIME", 1, MAX_MS, "15m",
+                idle_timeout_ms, "how long a connection may have no calls"),
+        LIMIT("max-age", DURATION, "TIME", 1, MAX_MS, NULL, max_age_ms,
+                "when a connection is drained, give or take 10 %"),
+        LIMIT("max-age-grace", DURATION, "TIME", 1, MAX_MS, NULL,
+                max_age_grace_ms, "and how long its calls may then go on"),
+        LIMIT("keepalive-interval", DURATION, "TIME", 1, MAX_MS, "2h",
+                keepalive_interval_ms, "how long silence may be before a PING"),
+        LIMIT("keepalive-timeout", DURATION, "TIME", 1, MAX_MS, "20s",
+                keepalive_timeout_ms, "how long its answer may take"),
+        LIMIT("min-ping-interval", DURATION, "TIME", 1, MAX_MS, "1m",
+                min_ping_interval_ms, "how often clients may send PINGs"),
         {
                 .name = "drain-timeout",
                 .type = AMDI_SETTING_DURATION,

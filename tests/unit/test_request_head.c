@@ -18,7 +18,7 @@ static const amdrpc_method_desc methods[] = {
 static const amdrpc_service_desc service = {
         .name = "pkg.Svc", .methods = methods, .nmethods = COUNT(methods)};
 static const struct amdi_request_limits limits = {
-        .max_list_bytes = 1000, .max_fields = 10};
+        .max_list_bytes = 1000, .max_field_bytes = 900, .max_fields = 10};
 
 static struct amdi_service_table services;
 static struct amdi_request_head *head;

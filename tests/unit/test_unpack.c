@@ -16,12 +16,14 @@
 #define TAG_NESTED 0x1a
 
 static struct amdi_arena arena;
+static size_t max_bytes;
 static char why[AMDI_UNPACK_WHY_BYTES];
 
 static void
 setup(void)
 {
     amdi_arena_init(&arena, /*max_bytes=*/0);
+    max_bytes = 1024 * 1024;
     memset(why, 0, sizeof(why));
 }
 
@@ -34,7 +36,7 @@ teardown(void)
 static amdrpc_err
 unpack(const void *data, size_t len, ProtobufCMessage **out)
 {
-    return amdi_unpack(DESC, data, len, &arena, out, why);
+    return amdi_unpack(DESC, data, len, &arena, max_bytes, out, why);
 }
 
 /** Messages in each other, so many; returns where they begin in @buf. */
@@ -136,7 +138,7 @@ START_TEST(message_that_grows_beyond_the_arena_is_refused)
     for (size_t i = 0; i < sizeof(wire); i += 2) {
         wire[i] = TAG_NESTED;
     }
-    amdi_arena_init(&arena, /*max_bytes=*/16384);
+    max_bytes = 16384;
 
     ck_assert_int_eq(unpack(wire, sizeof(wire), &msg), AMDRPC_ELIMIT);
     ck_assert_str_eq(
