@@ -10,9 +10,6 @@
 #define MINUTE (60u * SECOND)
 #define HOUR (60u * MINUTE)
 
-// More threads than this are a mistake.
-#define MAX_THREADS 4096u
-
 #define MAX_DEFAULT_LOOPS 4u
 
 /** A default, and whose limit it is: see amdrpc_server_options. */
@@ -87,8 +84,8 @@ amdi_options_complete(
     static const amdrpc_server_options none;
     amdrpc_server_options made = options == NULL ? none : *options;
 
-    if (made.loops > MAX_THREADS || made.workers > MAX_THREADS ||
-            made.max_workers > MAX_THREADS ||
+    if (made.loops > AMDI_MAX_THREADS || made.workers > AMDI_MAX_THREADS ||
+            made.max_workers > AMDI_MAX_THREADS ||
             (made.max_workers != 0 && made.max_workers < made.workers) ||
             (unsigned)made.dispatch > AMDRPC_DISPATCH_SYNC) {
         return AMDRPC_EINVAL;

@@ -4,6 +4,9 @@
 
 #include <amdrpc/server.h>
 
+// More threads than this, of a kind, are a mistake.
+#define AMDI_MAX_THREADS 4096u
+
 /**
  * Copies @options and sets what is zero.
  * Errors: AMDRPC_EINVAL  a value out of range

@@ -240,7 +240,7 @@ amdrpc_err
 amdrpc_server_add_pool(amdrpc_server *server, const char *name,
         uint32_t min_workers, uint32_t max_workers)
 {
-    return max_workers > MAX_THREADS
+    return max_workers > AMDI_MAX_THREADS
             ? AMDRPC_EINVAL
             : amdi_dispatcher_add_pool(
                       server->dispatcher, name, min_workers, max_workers);

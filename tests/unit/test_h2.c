@@ -547,7 +547,7 @@ START_TEST(drain_is_told_in_two_steps)
 {
     (void)open_call(/*is_finished=*/true);
 
-    amdi_h2_submit_shutdown_notice(server->h2);
+    amdi_h2_submit_shutdown_notice(server->h2, NULL);
     run();
     ck_assert_uint_eq(client->ngoaways, 1);
     ck_assert_int_eq(client->goaway_last_ids[0], INT32_MAX);
