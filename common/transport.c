@@ -5,33 +5,35 @@
  * events; so a transport that is destroyed by one of them is closed at once,
  * and freed by the function that reads. All others end with their event.
  *
- * socket_read and socket_write are all that knows it is a plain socket.
+ * TLS stands between the socket and transport_receive and transport_send, and
+ * adds the state HANDSHAKING; nothing else knows of it, but for one thing: it
+ * may hold bytes that the socket does not show any more. So a wake-up reads
+ * until TLS has none, and reading that goes on begins with a look at it.
  */
 #include "common/transport.h"
 
 #include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/buf.h"
+#include "common/socket.h"
+#include "common/tls.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <unistd.h>
 
 // A connection that always has more to say must let others have their turn.
 #define READS_PER_TURN 4
 
 enum transport_state {
-    TRANSPORT_CONNECTING, // waits for the socket to be writable
-    TRANSPORT_OPEN,       // reads, unless told not to
-    TRANSPORT_BLOCKED,    // as OPEN, and waits for the kernel to take `rest`
-    TRANSPORT_LOST,       // waits to be destroyed
-    TRANSPORT_DESTROYED,  // waits for the event in progress to return
+    TRANSPORT_CONNECTING,  // waits for the socket to be writable
+    TRANSPORT_HANDSHAKING, // waits for what TLS waits for
+    TRANSPORT_OPEN,        // reads, unless told not to
+    TRANSPORT_BLOCKED,     // as OPEN, and waits for the kernel to take `rest`
+    TRANSPORT_LOST,        // waits to be destroyed
+    TRANSPORT_DESTROYED,   // waits for the event in progress to return
 };
 
 struct amdi_transport {
@@ -40,6 +42,7 @@ struct amdi_transport {
     const struct amdi_transport_events *events; // borrowed
     void *ctx;                                  // of the events
     int fd;                                     // owned
+    struct amdi_tls_conn *tls;                  // owned; NULL: plaintext
     enum transport_state state;
     bool is_reading;      // wanted, and so it is unless connecting or lost
     amdrpc_err failure;   // to be told by the next event
@@ -51,73 +54,24 @@ struct amdi_transport {
     struct event write_event;
 };
 
-/* ---- the socket ---- */
+/* ---- bytes, plain or through TLS ---- */
 
 static amdrpc_err
-socket_error(int code)
+transport_receive(struct amdi_transport *transport, uint8_t *data, size_t size,
+        size_t *out_len)
 {
-    switch (code) {
-    case EAGAIN:
-        return AMDRPC_EAGAIN;
-    case ECONNREFUSED:
-    case EPIPE:
-        return AMDRPC_ECLOSED;
-    case ETIMEDOUT:
-        return AMDRPC_ETIMEDOUT;
-    case ENOMEM:
-    case ENOBUFS:
-        return AMDRPC_ENOMEM;
-    default:
-        return AMDRPC_EIO;
-    }
+    return transport->tls == NULL
+            ? amdi_socket_read(transport->fd, data, size, out_len)
+            : amdi_tls_conn_read(transport->tls, data, size, out_len);
 }
 
 static amdrpc_err
-socket_read(int fd, uint8_t *data, size_t size, size_t *out_len)
+transport_send(struct amdi_transport *transport, const struct iovec *iov,
+        int niov, size_t *out_len)
 {
-    ssize_t len;
-
-    do {
-        len = recv(fd, data, size, 0);
-    } while (len < 0 && errno == EINTR);
-    if (len < 0) {
-        return socket_error(errno);
-    }
-    *out_len = (size_t)len;
-    return len == 0 ? AMDRPC_ECLOSED : AMDRPC_OK;
-}
-
-static amdrpc_err
-socket_write(int fd, const struct iovec *iov, int niov, size_t *out_len)
-{
-    struct msghdr msg = {
-            .msg_iov = (struct iovec *)iov, // only read
-            .msg_iovlen = (size_t)niov,
-    };
-    ssize_t len;
-
-    do {
-        len = sendmsg(fd, &msg, MSG_NOSIGNAL);
-    } while (len < 0 && errno == EINTR);
-    if (len < 0) {
-        return socket_error(errno);
-    }
-    *out_len = (size_t)len;
-    return AMDRPC_OK;
-}
-
-static amdrpc_err
-socket_prepare(int fd)
-{
-    static const int on = 1;
-
-    if (evutil_make_socket_nonblocking(fd) != 0 ||
-            evutil_make_socket_closeonexec(fd) != 0) {
-        return AMDRPC_EIO;
-    }
-    // Fails for what is not TCP, and that has no Nagle to switch off.
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return AMDRPC_OK;
+    return transport->tls == NULL
+            ? amdi_socket_write(transport->fd, iov, niov, out_len)
+            : amdi_tls_conn_write(transport->tls, iov, niov, out_len);
 }
 
 /* ---- state ---- */
@@ -127,9 +81,13 @@ transport_may_enter(enum transport_state now, enum transport_state next)
 {
     switch (now) {
     case TRANSPORT_CONNECTING:
+        return next == TRANSPORT_HANDSHAKING || next == TRANSPORT_OPEN ||
+                next == TRANSPORT_LOST;
+    case TRANSPORT_HANDSHAKING:
         return next == TRANSPORT_OPEN || next == TRANSPORT_LOST;
     case TRANSPORT_OPEN:
-        return next == TRANSPORT_BLOCKED || next == TRANSPORT_LOST;
+        return next == TRANSPORT_HANDSHAKING || next == TRANSPORT_BLOCKED ||
+                next == TRANSPORT_LOST;
     case TRANSPORT_BLOCKED:
         return next == TRANSPORT_OPEN || next == TRANSPORT_LOST;
     case TRANSPORT_LOST:
@@ -156,28 +114,31 @@ transport_is_open(const struct amdi_transport *transport)
             transport->state == TRANSPORT_BLOCKED;
 }
 
-/** Moves to @next and watches what it waits for. */
+/** Watches what the state waits for. */
+static amdrpc_err
+transport_watch_state(struct amdi_transport *transport)
+{
+    bool is_handshaking = transport->state == TRANSPORT_HANDSHAKING;
+    bool reads = is_handshaking ||
+            (transport_is_open(transport) && transport->is_reading);
+    bool writes = transport->state == TRANSPORT_BLOCKED ||
+            (is_handshaking && amdi_tls_conn_wants_write(transport->tls));
+    amdrpc_err err = transport_watch(&transport->read_event, reads);
+
+    return err == AMDRPC_OK ? transport_watch(&transport->write_event, writes)
+                            : err;
+}
+
+/** Moves to @next and watches what it waits for; LOST never fails. */
 static amdrpc_err
 transport_set_state(struct amdi_transport *transport, enum transport_state next)
 {
-    bool was_open = transport_is_open(transport);
-
     amdi_assert(transport_may_enter(transport->state, next));
     transport->state = next;
-    if (!transport_is_open(transport)) {
-        (void)transport_watch(&transport->read_event, false);
-        (void)transport_watch(&transport->write_event, false);
+    if (next == TRANSPORT_LOST) {
         amdi_buf_fini(&transport->rest);
-        return AMDRPC_OK;
     }
-    if (!was_open && transport->is_reading) {
-        amdrpc_err err = transport_watch(&transport->read_event, true);
-
-        if (err != AMDRPC_OK) {
-            return err;
-        }
-    }
-    return transport_watch(&transport->write_event, next == TRANSPORT_BLOCKED);
+    return transport_watch_state(transport);
 }
 
 static void
@@ -197,6 +158,15 @@ transport_fail_later(struct amdi_transport *transport, amdrpc_err err)
 
 /* ---- reading ---- */
 
+/** TLS may hold bytes of which the socket does not tell. */
+static void
+transport_look_again(struct amdi_transport *transport)
+{
+    if (transport->tls != NULL && transport->is_reading) {
+        event_active(&transport->read_event, EV_READ, 0);
+    }
+}
+
 /** Reads once; returns whether there may be more, and a reason to go on. */
 static bool
 transport_read_some(struct amdi_transport *transport)
@@ -204,7 +174,7 @@ transport_read_some(struct amdi_transport *transport)
     uint8_t *data = amdi_loop_read_buffer(transport->loop);
     size_t len = 0;
     amdrpc_err err =
-            socket_read(transport->fd, data, AMDI_LOOP_BUFFER_BYTES, &len);
+            transport_receive(transport, data, AMDI_LOOP_BUFFER_BYTES, &len);
 
     if (err == AMDRPC_EAGAIN) {
         return false;
@@ -215,21 +185,61 @@ transport_read_some(struct amdi_transport *transport)
     }
     transport->nread += len;
     transport->events->on_read(transport->ctx, data, len);
-    return len == AMDI_LOOP_BUFFER_BYTES && transport_is_open(transport) &&
-            transport->is_reading;
+    return (len == AMDI_LOOP_BUFFER_BYTES || transport->tls != NULL) &&
+            transport_is_open(transport) && transport->is_reading;
+}
+
+/** Reads what came; TLS bounds what it takes from the socket in a wake-up. */
+static void
+transport_read_all(struct amdi_transport *transport)
+{
+    int nreads = 1;
+
+    if (transport->tls != NULL) {
+        amdi_tls_conn_wake(transport->tls);
+    }
+    while (transport_read_some(transport) &&
+            (nreads < READS_PER_TURN || transport->tls != NULL)) {
+        nreads++;
+    }
+}
+
+/** Goes on with the handshake. */
+static void
+transport_handshake(struct amdi_transport *transport)
+{
+    amdrpc_err err = amdi_tls_conn_handshake(transport->tls);
+
+    if (err == AMDRPC_EAGAIN) {
+        err = transport_watch_state(transport);
+        if (err != AMDRPC_OK) {
+            transport_lose(transport, err);
+        }
+        return;
+    }
+    if (err == AMDRPC_OK) {
+        err = transport_set_state(transport, TRANSPORT_OPEN);
+    }
+    if (err != AMDRPC_OK) {
+        transport_lose(transport, err);
+        return;
+    }
+    transport_look_again(transport); // bytes may have come with its last word
+    transport->events->on_connected(transport->ctx);
 }
 
 static void
 transport_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct amdi_transport *transport = arg;
-    int nreads = 1;
 
     (void)fd;
     (void)what;
     transport->is_in_read = true;
-    while (transport_read_some(transport) && nreads < READS_PER_TURN) {
-        nreads++;
+    if (transport->state == TRANSPORT_HANDSHAKING) {
+        transport_handshake(transport);
+    } else {
+        transport_read_all(transport);
     }
     transport->is_in_read = false;
     if (transport->state == TRANSPORT_DESTROYED) {
@@ -244,10 +254,13 @@ amdi_transport_set_reading(struct amdi_transport *transport, bool on)
         return;
     }
     transport->is_reading = on;
-    if (transport_is_open(transport) &&
-            transport_watch(&transport->read_event, on) != AMDRPC_OK) {
+    if (!transport_is_open(transport)) {
+        return;
+    }
+    if (transport_watch(&transport->read_event, on) != AMDRPC_OK) {
         transport_fail_later(transport, AMDRPC_ENOMEM);
     }
+    transport_look_again(transport);
 }
 
 /* ---- writing ---- */
@@ -292,7 +305,7 @@ amdi_transport_write(
         return AMDRPC_ECLOSED;
     }
     amdi_assert(transport->state == TRANSPORT_OPEN);
-    err = socket_write(transport->fd, iov, niov, &taken);
+    err = transport_send(transport, iov, niov, &taken);
     transport->nwritten += taken;
     if (err == AMDRPC_OK && taken == iov_bytes(iov, niov)) {
         return AMDRPC_OK;
@@ -311,6 +324,7 @@ void
 amdi_transport_shutdown(struct amdi_transport *transport)
 {
     if (transport_is_open(transport)) {
+        amdi_tls_conn_shutdown(transport->tls);
         // A socket that is lost already tells so when it is read.
         (void)shutdown(transport->fd, SHUT_WR);
     }
@@ -324,7 +338,7 @@ transport_write_rest(struct amdi_transport *transport)
             .iov_len = amdi_buf_len(&transport->rest),
     };
     size_t taken = 0;
-    amdrpc_err err = socket_write(transport->fd, &iov, 1, &taken);
+    amdrpc_err err = transport_send(transport, &iov, 1, &taken);
 
     if (err == AMDRPC_EAGAIN) {
         return;
@@ -351,23 +365,20 @@ transport_write_rest(struct amdi_transport *transport)
 static void
 transport_finish_connect(struct amdi_transport *transport)
 {
-    int code = 0;
-    socklen_t size = sizeof(code);
-    amdrpc_err err = AMDRPC_OK;
+    amdrpc_err err = amdi_socket_take_error(transport->fd);
 
-    if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0) {
-        code = errno;
-    }
-    if (code != 0) {
-        err = socket_error(code);
-    } else {
-        err = transport_set_state(transport, TRANSPORT_OPEN);
+    if (err == AMDRPC_OK) {
+        err = transport_set_state(transport,
+                transport->tls == NULL ? TRANSPORT_OPEN
+                                       : TRANSPORT_HANDSHAKING);
     }
     if (err != AMDRPC_OK) {
         transport_lose(transport, err);
-        return;
+    } else if (transport->tls != NULL) {
+        transport_handshake(transport);
+    } else {
+        transport->events->on_connected(transport->ctx);
     }
-    transport->events->on_connected(transport->ctx);
 }
 
 static void
@@ -384,6 +395,9 @@ transport_on_writable(evutil_socket_t fd, short what, void *arg)
     switch (transport->state) {
     case TRANSPORT_CONNECTING:
         transport_finish_connect(transport);
+        break;
+    case TRANSPORT_HANDSHAKING:
+        transport_handshake(transport);
         break;
     case TRANSPORT_BLOCKED:
         transport_write_rest(transport);
@@ -437,7 +451,7 @@ amdi_transport_create(struct amdi_loop *loop, int fd,
     if (err != AMDRPC_OK) {
         return err;
     }
-    err = socket_prepare(fd);
+    err = amdi_socket_prepare(fd);
     if (err == AMDRPC_OK) {
         err = transport_watch(&transport->read_event, true);
     }
@@ -460,8 +474,8 @@ transport_start_connect(struct amdi_transport *transport,
         return transport_watch(&transport->write_event, true);
     } else {
         // EAGAIN is a Unix socket whose listener has no room.
-        transport_fail_later(
-                transport, errno == EAGAIN ? AMDRPC_EIO : socket_error(errno));
+        transport_fail_later(transport,
+                errno == EAGAIN ? AMDRPC_EIO : amdi_socket_error(errno));
     }
     return AMDRPC_OK;
 }
@@ -483,7 +497,7 @@ amdi_transport_connect(struct amdi_loop *loop, const struct sockaddr *address,
     if (err != AMDRPC_OK) {
         return err;
     }
-    err = socket_prepare(fd);
+    err = amdi_socket_prepare(fd);
     if (err == AMDRPC_OK) {
         err = transport_start_connect(transport, address, address_len);
     }
@@ -495,6 +509,20 @@ amdi_transport_connect(struct amdi_loop *loop, const struct sockaddr *address,
     return AMDRPC_OK;
 }
 
+amdrpc_err
+amdi_transport_secure(struct amdi_transport *transport, amdrpc_tls *tls,
+        const char *server_name)
+{
+    amdrpc_err err = amdi_tls_conn_create(
+            tls, transport->fd, server_name, &transport->tls);
+
+    if (err == AMDRPC_OK && transport->state == TRANSPORT_OPEN) {
+        err = transport_set_state(transport, TRANSPORT_HANDSHAKING);
+        event_active(&transport->write_event, EV_WRITE, 0); // begins
+    }
+    return err;
+}
+
 void
 amdi_transport_destroy(struct amdi_transport *transport)
 {
@@ -504,6 +532,8 @@ amdi_transport_destroy(struct amdi_transport *transport)
     if (transport->state != TRANSPORT_LOST) {
         (void)transport_set_state(transport, TRANSPORT_LOST); // never fails
     }
+    amdi_tls_conn_destroy(transport->tls);
+    transport->tls = NULL;
     (void)close(transport->fd); // what it took is the kernel's by now
     if (transport->is_in_read) {
         (void)transport_set_state(transport, TRANSPORT_DESTROYED); // as above
@@ -517,7 +547,20 @@ amdi_transport_destroy(struct amdi_transport *transport)
 bool
 amdi_transport_is_blocked(const struct amdi_transport *transport)
 {
-    return transport->state == TRANSPORT_BLOCKED;
+    return transport->state == TRANSPORT_BLOCKED ||
+            transport->state == TRANSPORT_HANDSHAKING;
+}
+
+const char *
+amdi_transport_get_identity(const struct amdi_transport *transport)
+{
+    return amdi_tls_conn_get_identity(transport->tls);
+}
+
+const char *
+amdi_transport_get_reason(const struct amdi_transport *transport)
+{
+    return amdi_tls_conn_get_reason(transport->tls);
 }
 
 uint64_t
@@ -530,41 +573,4 @@ uint64_t
 amdi_transport_nwritten(const struct amdi_transport *transport)
 {
     return transport->nwritten;
-}
-
-static void
-format_ip(
-        char *out, size_t size, int family, const void *address, in_port_t port)
-{
-    char text[INET6_ADDRSTRLEN];
-    bool is_ip6 = family == AF_INET6;
-
-    if (inet_ntop(family, address, text, sizeof(text)) != NULL) {
-        (void)snprintf(out, size, "%s%s%s:%u", is_ip6 ? "[" : "", text,
-                is_ip6 ? "]" : "", (unsigned)ntohs(port));
-    }
-}
-
-void
-amdi_transport_format_peer(int fd, char *out, size_t size)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in ip4;
-        struct sockaddr_in6 ip6;
-        struct sockaddr_storage storage;
-    } peer;
-    socklen_t len = sizeof(peer);
-
-    (void)snprintf(out, size, "unknown");
-    if (getpeername(fd, &peer.any, &len) != 0) {
-        return;
-    }
-    if (peer.any.sa_family == AF_INET) {
-        format_ip(out, size, AF_INET, &peer.ip4.sin_addr, peer.ip4.sin_port);
-    } else if (peer.any.sa_family == AF_INET6) {
-        format_ip(out, size, AF_INET6, &peer.ip6.sin6_addr, peer.ip6.sin6_port);
-    } else if (peer.any.sa_family == AF_UNIX) {
-        (void)snprintf(out, size, "unix:");
-    }
 }

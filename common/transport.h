@@ -1,9 +1,9 @@
-/** Bytes to and from one connected socket; the only file that reads or writes
- * connections. */
+/** Bytes to and from one connected socket, in plaintext or through TLS. */
 #ifndef AMDI_TRANSPORT_H
 #define AMDI_TRANSPORT_H
 
 #include <amdrpc/err.h>
+#include <amdrpc/tls.h>
 
 #include "common/loop.h"
 
@@ -14,16 +14,16 @@ struct amdi_transport;
 
 /** All on the loop's thread. After on_closed nothing follows. */
 struct amdi_transport_events {
-    // The connection stands (connect only).
+    // The connection stands: made (connect), or secured by TLS.
     void (*on_connected)(void *ctx);
     // Bytes came; borrowed until return.
     void (*on_read)(void *ctx, const uint8_t *data, size_t len);
     // What amdi_transport_write kept back is with the kernel now.
     void (*on_drained)(void *ctx);
     // The connection is lost, or there is none: AMDRPC_ECLOSED when the peer
-    // refused it or closed it in good order, else AMDRPC_EIO,
-    // AMDRPC_ETIMEDOUT or AMDRPC_ENOMEM. The transport is still to be
-    // destroyed.
+    // refused it or closed it in good order, AMDRPC_EPROTO when TLS failed,
+    // else AMDRPC_EIO, AMDRPC_ETIMEDOUT or AMDRPC_ENOMEM. The transport is
+    // still to be destroyed.
     void (*on_closed)(void *ctx, amdrpc_err err);
 };
 
@@ -47,6 +47,21 @@ AMDRPC_NODISCARD amdrpc_err amdi_transport_connect(struct amdi_loop *loop,
         const struct amdi_transport_events *events, void *ctx,
         struct amdi_transport **out);
 
+/**
+ * Puts TLS in between, right after the transport was created or told to
+ * connect. It counts as blocked until on_connected tells that the handshake
+ * is done; on_closed with AMDRPC_EPROTO when it failed. The time it may take
+ * is for its user to limit.
+ *
+ * @tls          counted
+ * @server_name  the name that the server's certificate must have, a DNS name
+ *               or an address; copied. NULL on the server's side
+ * Errors:       AMDRPC_ENOMEM, AMDRPC_EINVAL (not such a name); destroy it
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_transport_secure(
+        struct amdi_transport *transport, amdrpc_tls *tls,
+        const char *server_name);
+
 /** Closes and frees; NULL is accepted. Also from inside its own events. */
 void amdi_transport_destroy(struct amdi_transport *transport);
 
@@ -68,20 +83,20 @@ AMDRPC_NODISCARD amdrpc_err amdi_transport_write(
  */
 void amdi_transport_shutdown(struct amdi_transport *transport);
 
-/** Tells whether bytes wait for the kernel. */
+/** Tells whether bytes wait for the kernel, or all for the handshake. */
 bool amdi_transport_is_blocked(const struct amdi_transport *transport);
 
 /** Stops or goes on with reading, for back-pressure. */
 void amdi_transport_set_reading(struct amdi_transport *transport, bool on);
 
+/** The name in the peer's certificate, "" when it gave none; borrowed. */
+const char *amdi_transport_get_identity(const struct amdi_transport *transport);
+
+/** Why TLS failed, in words; "" when it did not; borrowed. */
+const char *amdi_transport_get_reason(const struct amdi_transport *transport);
+
 /** Bytes read and written since the start. */
 uint64_t amdi_transport_nread(const struct amdi_transport *transport);
 uint64_t amdi_transport_nwritten(const struct amdi_transport *transport);
-
-/**
- * Writes the peer's address, "127.0.0.1:40112" or "[::1]:40112" or "unix:";
- * "unknown" when the socket has none.
- */
-void amdi_transport_format_peer(int fd, char *out, size_t size);
 
 #endif

@@ -12,6 +12,7 @@
 #include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/log.h"
+#include "common/socket.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/stream.h"
@@ -314,7 +315,7 @@ conn_open_transport(struct amdi_conn *conn, int fd)
 {
     char text[64];
 
-    amdi_transport_format_peer(fd, text, sizeof(text));
+    amdi_socket_format_peer(fd, text, sizeof(text));
     conn->peer = amdi_peer_create(text);
     if (conn->peer == NULL) {
         (void)close(fd); // nothing was written to it

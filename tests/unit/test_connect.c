@@ -1,4 +1,5 @@
 /** Tests the transport's connecting, over the loopback. */
+#include "common/socket.h"
 #include "common/transport.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
@@ -172,7 +173,7 @@ START_TEST(peer_is_written_for_people)
 
     ck_assert_int_eq(
             connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    amdi_transport_format_peer(fd, text, sizeof(text));
+    amdi_socket_format_peer(fd, text, sizeof(text));
     snprintf(expected, sizeof(expected), "127.0.0.1:%u",
             (unsigned)ntohs(address.sin_port));
     ck_assert_str_eq(text, expected);
@@ -187,11 +188,11 @@ START_TEST(other_peers_have_a_text_too)
     int fds[2];
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    amdi_transport_format_peer(fds[0], text, sizeof(text));
+    amdi_socket_format_peer(fds[0], text, sizeof(text));
     ck_assert_str_eq(text, "unix:");
     close(fds[0]);
     close(fds[1]);
-    amdi_transport_format_peer(-1, text, sizeof(text));
+    amdi_socket_format_peer(-1, text, sizeof(text));
     ck_assert_str_eq(text, "unknown");
 }
 END_TEST
