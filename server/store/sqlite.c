@@ -49,6 +49,7 @@ sql_open_file(struct amdi_sql *sql, const char *dir, struct amdi_error *error)
         return amdi_sql_error(sql, code, "cannot open the store", error);
     }
     (void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    // In the place of SQLite's own, which would checkpoint inside a commit.
     (void)sqlite3_wal_hook(sql->db, sql_on_commit, sql);
     return AMDRPC_OK;
 }

@@ -248,7 +248,7 @@ amdi_sql_prepare_file(struct amdi_sql *sql, struct amdi_error *error)
     (void)sqlite3_busy_timeout(sql->db, BUSY_TIMEOUT_MS);
     err = schema_exec(sql,
             "PRAGMA cache_size = -" CACHE_KIB "; PRAGMA temp_store = MEMORY;"
-            "PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0",
+            "PRAGMA trusted_schema = OFF",
             error);
     if (err == AMDRPC_OK && sql->is_file) {
         err = schema_configure_file(sql, error);
