@@ -323,7 +323,7 @@ amdi_json_get_message(struct json_reader *reader,
 static json_t *
 parse_text(struct json_reader *reader, const char *text, size_t len)
 {
-    json_error_t error;
+    json_error_t error = {.line = 0};
     json_t *json;
 
     if (len > AMDI_JSON_MAX_BYTES) {
@@ -333,7 +333,10 @@ parse_text(struct json_reader *reader, const char *text, size_t len)
     }
     json = json_loadb(text, len,
             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (json == NULL && json_error_code(&error) == json_error_out_of_memory) {
+    // Without the memory to begin, jansson says nothing at all.
+    if (json == NULL &&
+            (error.text[0] == '\0' ||
+                    json_error_code(&error) == json_error_out_of_memory)) {
         amdi_json_check(&reader->context, AMDRPC_ENOMEM);
     } else if (json == NULL) {
         amdi_json_fail(&reader->context, AMDRPC_EINVAL,
