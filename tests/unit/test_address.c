@@ -74,8 +74,8 @@ static const char *const bad[] = {
         "[:80",
         "[127.0.0.1]:80",
         "example.org:80",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:"
-        "1",
+        // Longer than any address.
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:1",
 };
 
 START_TEST(what_is_no_address_is_refused)

@@ -114,8 +114,8 @@ START_TEST(special_messages_refuse_what_they_are_not)
             "{\"anAny\":{\"@type\":\"x/No\"}}",
             "{\"anAny\":{\"@type\":\"amdrpc.test.v1.Item\"}}",
             "{\"anAny\":{\"@type\":\"x/google.protobuf.Duration\"}}",
-            "{\"anAny\":{\"@type\":\"x/google.protobuf.Duration\","
-            "\"value\":\"1s\",\"more\":1}}",
+            ("{\"anAny\":{\"@type\":\"x/google.protobuf.Duration\","
+             "\"value\":\"1s\",\"more\":1}}"),
             "{\"anAny\":{\"@type\":\"x/amdrpc.test.v1.Item\",\"no\":1}}"};
 
     for (size_t i = 0; i < COUNT(texts); i++) {
