@@ -300,3 +300,40 @@ test_pair_respond(struct test_pair_stream *stream)
                              &status, 1, /*has_body=*/true),
             AMDRPC_OK);
 }
+
+void
+test_pair_settle(void)
+{
+    ck_assert_int_eq(test_pair_run(), AMDRPC_OK);
+}
+
+struct test_pair_stream *
+test_pair_open_call(bool is_finished)
+{
+    static const uint8_t hello[] = "hello, other side";
+    struct test_pair_side *server = &test_pair.server;
+
+    (void)test_pair_request(hello, sizeof(hello), is_finished);
+    test_pair_settle();
+    ck_assert_uint_eq(server->nstreams, test_pair.client.nstreams);
+    return &server->streams[server->nstreams - 1];
+}
+
+void
+test_pair_send_all(
+        struct test_pair_stream *stream, const uint8_t *data, size_t len)
+{
+    stream->data = data;
+    stream->len = len;
+    stream->is_finished = true;
+}
+
+TCase *
+test_pair_add_case(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_add_checked_fixture(tcase, test_pair_set_up, test_pair_tear_down);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}

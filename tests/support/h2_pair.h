@@ -5,6 +5,8 @@
 #include "common/buf.h"
 #include "common/h2.h"
 
+#include <check.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +70,9 @@ void test_pair_tear_down(void);
 /** Moves bytes until neither side has any. Errors: of either session. */
 amdrpc_err test_pair_run(void);
 
+/** As test_pair_run, which must succeed. */
+void test_pair_settle(void);
+
 /** Gives one side raw bytes, then moves what comes of it. */
 amdrpc_err test_pair_feed(struct test_pair_side *side, struct amdi_buf *bytes);
 
@@ -81,7 +86,17 @@ void test_pair_pretend_requests(size_t n);
 struct test_pair_stream *test_pair_request(
         const uint8_t *data, size_t len, bool is_finished);
 
+/** Begins a request with a short body that reaches the server; its view. */
+struct test_pair_stream *test_pair_open_call(bool is_finished);
+
+/** Lets on_body say all of @data, and then the end. */
+void test_pair_send_all(
+        struct test_pair_stream *stream, const uint8_t *data, size_t len);
+
 /** Begins the server's answer: ":status" 200 and a body. */
 void test_pair_respond(struct test_pair_stream *stream);
+
+/** A case whose tests have both sessions. */
+TCase *test_pair_add_case(Suite *suite, const char *name);
 
 #endif
