@@ -9,6 +9,7 @@
 #include "server/store/sqlite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 // "amdo", so that no other program's file is taken for a store.
 #define APPLICATION_ID 0x616d646f
@@ -218,24 +219,25 @@ static amdrpc_err
 schema_read_secret(struct amdi_sql *sql, struct amdi_error *error)
 {
     sqlite3_stmt *stmt = NULL;
+    amdrpc_err err = AMDRPC_OK;
     int code = sqlite3_prepare_v2(sql->db,
             "SELECT value FROM meta WHERE key = 'list_secret'", -1, &stmt,
             NULL);
-    bool is_there = false;
 
-    if (code == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW &&
-            sqlite3_column_bytes(stmt, 0) == (int)sizeof(sql->secret)) {
-        const uint8_t *secret = sqlite3_column_blob(stmt, 0);
-
-        for (size_t i = 0; secret != NULL && i < sizeof(sql->secret); i++) {
-            sql->secret[i] = secret[i];
-        }
-        is_there = secret != NULL;
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(stmt);
     }
-    (void)sqlite3_finalize(stmt);
-    return is_there ? AMDRPC_OK
-                    : amdi_error_set(error, AMDRPC_EPROTO,
-                              "operations.db has no list_secret in meta");
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        err = amdi_sql_error(sql, code, "cannot read the store", error);
+    } else if (code == SQLITE_DONE ||
+            sqlite3_column_bytes(stmt, 0) != (int)sizeof(sql->secret)) {
+        err = amdi_error_set(error, AMDRPC_EPROTO,
+                "operations.db is damaged: no list_secret in meta");
+    } else {
+        memcpy(sql->secret, sqlite3_column_blob(stmt, 0), sizeof(sql->secret));
+    }
+    (void)sqlite3_finalize(stmt); // repeats the failure of the step
+    return err;
 }
 
 amdrpc_err

@@ -2,7 +2,6 @@
 #ifndef TEST_STORE_PROBE_H
 #define TEST_STORE_PROBE_H
 
-#include "common/arena.h"
 #include "server/store/store.h"
 
 #define PROBE_MAX_OPS 64
@@ -18,7 +17,8 @@ struct probe {
     // The last answer.
     bool is_answered;
     enum amdi_store_result result;
-    struct amdi_arena arena; // of its texts
+    char texts[1 << 20];
+    size_t ntext_bytes;
     struct amdi_op ops[PROBE_MAX_OPS];
     size_t nops;
     struct amdi_bytes token;
