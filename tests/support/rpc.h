@@ -60,6 +60,9 @@ struct test_rpc_conn {
 /** Connects to 127.0.0.1 and says the preface; fails the test otherwise. */
 struct test_rpc_conn *test_rpc_connect(uint16_t port);
 
+/** Connects and says nothing. */
+struct test_rpc_conn *test_rpc_connect_silent(uint16_t port);
+
 /** Closes the socket at once, like a process that is killed. */
 void test_rpc_hang_up(struct test_rpc_conn *conn);
 
