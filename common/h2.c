@@ -342,7 +342,11 @@ amdi_h2_reset(struct amdi_h2 *h2, int32_t stream_id, enum amdi_h2_code code)
 void
 amdi_h2_consume(struct amdi_h2 *h2, int32_t stream_id, size_t len)
 {
-    amdi_h2_give_back(h2, amdi_h2_find(h2, stream_id), (uint32_t)len);
+    struct h2_stream *stream = amdi_h2_find(h2, stream_id);
+
+    if (stream != NULL) {
+        amdi_h2_give_back(h2, stream, (uint32_t)len);
+    }
 }
 
 /** @debug: NULL for none. Without memory the connection just closes. */

@@ -183,7 +183,10 @@ void amdi_h2_resume(struct amdi_h2 *h2, int32_t stream_id);
 void amdi_h2_reset(
         struct amdi_h2 *h2, int32_t stream_id, enum amdi_h2_code code);
 
-/** Opens the windows by @len bytes of on_data. */
+/**
+ * Opens the windows by @len bytes of on_data. Harmless once the stream is
+ * closed: what it had not consumed was given back then.
+ */
 void amdi_h2_consume(struct amdi_h2 *h2, int32_t stream_id, size_t len);
 
 /**

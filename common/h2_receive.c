@@ -49,6 +49,12 @@ receive_preface(struct amdi_h2 *h2, const uint8_t *data, size_t len)
 
 /* ---- DATA ---- */
 
+static bool
+is_in_data(const struct amdi_h2 *h2)
+{
+    return h2->data.type == AMDI_H2_DATA && h2->data_left > 0;
+}
+
 /** Sends WINDOW_UPDATE once half of a window has been consumed. */
 static uint32_t
 window_update(struct amdi_h2 *h2, int32_t stream_id, uint32_t nconsumed,
@@ -67,6 +73,20 @@ window_update(struct amdi_h2 *h2, int32_t stream_id, uint32_t nconsumed,
 }
 
 void
+amdi_h2_give_back_rest(struct amdi_h2 *h2, const struct h2_stream *stream)
+{
+    uint32_t rest = stream->nreceived - stream->nconsumed;
+
+    // The rest of a frame that is arriving is given back as it arrives.
+    if (is_in_data(h2) && h2->data.stream_id == stream->id) {
+        rest -= h2->data_left;
+    }
+    if (rest > 0) {
+        amdi_h2_give_back(h2, NULL, rest);
+    }
+}
+
+void
 amdi_h2_give_back(struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len)
 {
     uint32_t n = 0;
@@ -76,13 +96,15 @@ amdi_h2_give_back(struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len)
             h2, 0, h2->nconsumed, h2->options.connection_window_bytes);
     h2->nconsumed -= n;
     h2->nreceived -= n;
-    // A stream whose request has ended needs no window.
-    if (stream == NULL ||
-            (stream->state != H2_STREAM_OPEN &&
-                    stream->state != H2_STREAM_LOCAL_CLOSED)) {
+    if (stream == NULL) {
         return;
     }
     stream->nconsumed += len;
+    // A stream whose request has ended needs no window.
+    if (stream->state != H2_STREAM_OPEN &&
+            stream->state != H2_STREAM_LOCAL_CLOSED) {
+        return;
+    }
     n = window_update(
             h2, stream->id, stream->nconsumed, h2->options.stream_window_bytes);
     stream->nconsumed -= n;
@@ -127,14 +149,17 @@ data_begin(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
 static bool
 data_is_wanted(struct amdi_h2 *h2, struct h2_stream *stream)
 {
-    if (stream == NULL || stream->state == H2_STREAM_RESETTING) {
+    if (stream == NULL) {
+        return false;
+    }
+    stream->nreceived += h2->data.len;
+    if (stream->state == H2_STREAM_RESETTING) {
         return false;
     }
     if (stream->state == H2_STREAM_REMOTE_CLOSED || !stream->has_headers) {
         amdi_h2_fault(h2, stream, AMDI_H2_STREAM_CLOSED);
         return false;
     }
-    stream->nreceived += h2->data.len;
     if (stream->nreceived > window_limit(h2->options.stream_window_bytes)) {
         amdi_h2_fault(h2, stream, AMDI_H2_FLOW_CONTROL_ERROR);
         return false;
@@ -295,12 +320,6 @@ receive_frame(
         }
     }
     return err;
-}
-
-static bool
-is_in_data(const struct amdi_h2 *h2)
-{
-    return h2->data.type == AMDI_H2_DATA && h2->data_left > 0;
 }
 
 /** Takes what can be taken of @len bytes. */

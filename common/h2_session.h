@@ -162,6 +162,9 @@ amdrpc_err amdi_h2_on_control_frame(struct amdi_h2 *h2,
 void amdi_h2_give_back(
         struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len);
 
+/** The stream closes: what it did not consume no longer burdens the others. */
+void amdi_h2_give_back_rest(struct amdi_h2 *h2, const struct h2_stream *stream);
+
 /* ---- sending (h2.c, h2_send.c) ---- */
 
 /** The connection's window has opened; asks the streams it held back. */

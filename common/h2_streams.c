@@ -135,6 +135,7 @@ amdi_h2_close(struct amdi_h2 *h2, struct h2_stream *stream,
 {
     void *user = stream->user;
 
+    amdi_h2_give_back_rest(h2, stream);
     amdi_list_remove(&stream->send_node);
     streams_remove(&h2->streams, stream);
     if (h2->block_stream == stream) {

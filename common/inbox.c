@@ -171,18 +171,6 @@ amdi_inbox_end(struct amdi_inbox *inbox, amdrpc_err end)
     inbox_free_messages(dropped);
 }
 
-size_t
-amdi_inbox_forget_held(struct amdi_inbox *inbox)
-{
-    size_t nbytes;
-
-    (void)pthread_mutex_lock(&inbox->mtx);
-    nbytes = inbox->nheld_bytes;
-    inbox->nheld_bytes = 0;
-    (void)pthread_mutex_unlock(&inbox->mtx);
-    return nbytes;
-}
-
 bool
 amdi_inbox_is_partial(const struct amdi_inbox *inbox)
 {

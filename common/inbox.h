@@ -53,12 +53,6 @@ AMDRPC_NODISCARD amdrpc_err amdi_inbox_feed(struct amdi_inbox *inbox,
  */
 void amdi_inbox_end(struct amdi_inbox *inbox, amdrpc_err end);
 
-/**
- * Returns the bytes that were not given back to the window, to be given back
- * to the connection's when the stream is gone; takes give back none after it.
- */
-size_t amdi_inbox_forget_held(struct amdi_inbox *inbox);
-
 /** Tells whether an unfinished message is waiting for bytes. */
 bool amdi_inbox_is_partial(const struct amdi_inbox *inbox);
 

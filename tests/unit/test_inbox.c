@@ -194,20 +194,6 @@ START_TEST(all_is_given_back_in_the_end)
         (void)take();
     }
     ck_assert_uint_eq(nconsumed, nfed);
-    ck_assert_uint_eq(amdi_inbox_forget_held(&inbox), 0);
-}
-END_TEST
-
-START_TEST(stream_that_is_gone_gives_back_the_rest_at_once)
-{
-    feed_message(300);
-    feed_message(300);
-
-    ck_assert_uint_eq(amdi_inbox_forget_held(&inbox), nfed - nconsumed);
-    nconsumed = 0;
-    (void)take();
-    (void)take();
-    ck_assert_uint_eq(nconsumed, 0);
 }
 END_TEST
 
@@ -410,7 +396,6 @@ inbox_suite(void)
     tcase_add_test(window, messages_that_wait_hold_the_window);
     tcase_add_test(window, window_opens_when_little_enough_waits);
     tcase_add_test(window, all_is_given_back_in_the_end);
-    tcase_add_test(window, stream_that_is_gone_gives_back_the_rest_at_once);
     suite_add_tcase(suite, window);
     tcase_add_test(end, good_end_comes_after_the_messages);
     tcase_add_test(end, error_drops_the_messages);
