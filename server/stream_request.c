@@ -103,13 +103,19 @@ amdi_stream_on_headers(
 static void
 stream_on_bad_request(struct amdi_stream *stream, amdrpc_err err)
 {
-    const char *message = err == AMDRPC_ELIMIT
-            ? "the request message is over max_recv_message_bytes"
-            : "the request is not made of gRPC messages";
-    amdrpc_status_code code = err == AMDRPC_EPROTO
-            ? AMDRPC_STATUS_INTERNAL
-            : amdrpc_status_from_err(err);
+    const char *message = "no memory for the request";
+    amdrpc_status_code code = amdrpc_status_from_err(err);
 
+    if (err == AMDRPC_ELIMIT) {
+        message = "the request message is over max_recv_message_bytes";
+    } else if (err == AMDRPC_EPROTO) {
+        message = "the request is not made of gRPC messages";
+        code = AMDRPC_STATUS_INTERNAL;
+    } else if (err == AMDRPC_EEXIST) {
+        message = "the method takes one request message, and more than one "
+                  "came";
+        code = AMDRPC_STATUS_UNIMPLEMENTED;
+    }
     if (stream->work == AMDI_WORK_NONE) {
         amdi_stream_fail(stream, code, message);
     } else {
@@ -117,7 +123,10 @@ stream_on_bad_request(struct amdi_stream *stream, amdrpc_err err)
     }
 }
 
-/** Bytes for a method with one request message. */
+/**
+ * Bytes for a method with one request message. Errors: as those of the reader,
+ * and AMDRPC_EEXIST for a second message.
+ */
 static amdrpc_err
 stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len)
 {
@@ -136,8 +145,9 @@ stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len)
             continue;
         }
         if (stream->call.request != NULL || msg->is_compressed) {
+            err = msg->is_compressed ? AMDRPC_EPROTO : AMDRPC_EEXIST;
             amdi_free(msg);
-            return AMDRPC_EPROTO;
+            return err;
         }
         stream->call.request = msg;
     }
