@@ -252,21 +252,30 @@ START_TEST(too_many_fields_get_a_status)
 }
 END_TEST
 
+static const struct {
+    size_t nfields;
+    size_t value_len;
+    const char *says;
+} large_lists[] = {{1, 20000, "header field"}, {6, 4000, "header list"}};
+
 START_TEST(too_large_header_list_gets_a_status)
 {
     static char value[20000];
-    struct amdi_h2_field extra = AMDI_H2_FIELD("x-large", "");
+    struct amdi_h2_field extra[6];
     struct test_rpc *rpc = NULL;
 
     memset(value, 'v', sizeof(value));
-    extra.value = value;
-    extra.value_len = sizeof(value);
+    for (size_t i = 0; i < COUNT(extra); i++) {
+        extra[i] = AMDI_H2_FIELD("x-large", "");
+        extra[i].value = value;
+        extra[i].value_len = large_lists[_i].value_len;
+    }
     test_server_start(TEST_ON_POOL);
-    rpc = test_rpc_begin(test_conn, TEST_UNARY, &extra, 1);
+    rpc = test_rpc_begin(test_conn, TEST_UNARY, extra, large_lists[_i].nfields);
     test_rpc_end(rpc);
 
     test_rpc_expect(rpc, AMDRPC_STATUS_RESOURCE_EXHAUSTED);
-    ck_assert_ptr_nonnull(strstr(rpc->message, "header list"));
+    ck_assert_ptr_nonnull(strstr(rpc->message, large_lists[_i].says));
     test_expect_service(test_conn);
 }
 END_TEST
@@ -370,7 +379,7 @@ make_suite(void)
     tcase_add_loop_test(headers, what_is_no_grpc_gets_http, 0, 3);
     tcase_add_loop_test(headers, request_without_path_is_reset, 0, n);
     tcase_add_test(headers, too_many_fields_get_a_status);
-    tcase_add_test(headers, too_large_header_list_gets_a_status);
+    tcase_add_loop_test(headers, too_large_header_list_gets_a_status, 0, 2);
     tcase_add_test(headers, codec_that_is_not_known_is_unimplemented);
     suite_add_tcase(suite, headers);
 
