@@ -20,9 +20,14 @@
 
 // What one thread keeps of each class; the rest goes back to malloc. Enough for
 // the calls that one turn of a busy loop handles.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) // gcc
 #define AMDI_CACHE_BYTES ((size_t)0)
-#else
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) // clang
+#define AMDI_CACHE_BYTES ((size_t)0)
+#endif
+#endif
+#ifndef AMDI_CACHE_BYTES
 #define AMDI_CACHE_BYTES ((size_t)512 * 1024)
 #endif
 
