@@ -253,7 +253,12 @@ amdi_h2_end_remote(struct amdi_h2 *h2, struct h2_stream *stream)
 {
     int32_t id = stream->id;
 
-    if (stream->user != NULL && stream->state != H2_STREAM_RESETTING) {
+    // More of a stream that has ended, such as DATA, is not to be told again.
+    if (stream->state == H2_STREAM_REMOTE_CLOSED ||
+            stream->state == H2_STREAM_RESETTING) {
+        return;
+    }
+    if (stream->user != NULL) {
         h2->events->on_end(h2->ctx, stream->user);
         stream = amdi_h2_find(h2, id); // the event may have ended it
     }
