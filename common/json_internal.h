@@ -5,6 +5,8 @@
 #include "common/json.h"
 #include "common/wire.h"
 
+#include <string.h>
+
 /** A step on the way to the value in hand; on the stack, innermost last. */
 struct json_path {
     const struct json_path *up;
@@ -48,6 +50,18 @@ enum amdi_wire_type amdi_json_wire_type(const struct amdi_field *field);
 /** Finds the message that a type URL names; NULL and a failure without. */
 const struct amdi_message *amdi_json_find_type(
         struct json_context *context, const char *url, size_t len);
+
+/**
+ * A character of a FieldMask's path that is the same in both forms. Others are
+ * '_', which only the wire has, letters in upper case, which only JSON has, and
+ * what no name has.
+ */
+static inline bool
+amdi_json_is_in_both_masks(char c)
+{
+    return c > ' ' && c <= '~' && strchr("\"\\,_", c) == NULL &&
+            (c < 'A' || c > 'Z');
+}
 
 /* ---- times: numbers from and to text ---- */
 

@@ -54,15 +54,14 @@ put_mask_path(
     for (size_t i = 0; i < len && *out_err == AMDRPC_OK; i++) {
         char c = path[i];
 
-        if (c == '_') {
-            return false;
-        }
         if (c >= 'A' && c <= 'Z') {
             char pair[] = {'_', (char)(c - 'A' + 'a')};
 
             *out_err = amdi_buf_append(out, pair, sizeof(pair));
-        } else {
+        } else if (amdi_json_is_in_both_masks(c)) {
             *out_err = amdi_buf_append(out, &c, 1);
+        } else {
+            return false;
         }
     }
     return true;

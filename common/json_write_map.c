@@ -39,6 +39,22 @@ key_is_equal(const struct json_item *a, const struct json_item *b)
 /* The key of an entry that has none. */
 static const uint8_t no_bytes[1];
 
+/* The bits of a number that its type reads: the same keys become equal. */
+static uint64_t
+key_number(const struct json_item *key)
+{
+    switch ((int)key->field->type) {
+    case AMDI_FIELD_BOOL:
+        return key->number != 0;
+    case AMDI_FIELD_INT32:
+    case AMDI_FIELD_UINT32:
+    case AMDI_FIELD_SINT32:
+        return (uint32_t)key->number;
+    default:
+        return key->number;
+    }
+}
+
 /* Reads the key of an entry; one that is not there is zero or empty. */
 static void
 read_key(struct json_writer *writer, const struct amdi_message *type,
@@ -51,6 +67,7 @@ read_key(struct json_writer *writer, const struct amdi_message *type,
             .field = &type->fields[0], .bytes.data = no_bytes};
     if (keys.end > keys.first) {
         entry->key = writer->items[keys.end - 1];
+        entry->key.number = key_number(&entry->key);
     }
     amdi_json_leave(writer, all);
 }

@@ -48,20 +48,18 @@ static bool
 put_mask_path(struct json_writer *writer, struct amdi_buf_reader path)
 {
     for (size_t i = 0; i < path.len; i++) {
-        uint8_t c = path.data[i];
+        char c = (char)path.data[i];
 
-        if ((c >= 'A' && c <= 'Z') || c == '"' || c == '\\' || c < 0x20 ||
-                c > 0x7e) {
-            return false;
-        }
         if (c == '_') {
             i++;
             if (i == path.len || path.data[i] < 'a' || path.data[i] > 'z') {
                 return false;
             }
-            c = (uint8_t)(path.data[i] - 'a' + 'A');
+            c = (char)(path.data[i] - 'a' + 'A');
+        } else if (!amdi_json_is_in_both_masks(c)) {
+            return false;
         }
-        amdi_json_put(writer, (const char *)&c, 1);
+        amdi_json_put(writer, &c, 1);
     }
     return true;
 }

@@ -59,6 +59,14 @@ START_TEST(last_entry_of_a_map_key_counts)
 }
 END_TEST
 
+START_TEST(map_key_written_in_two_ways_is_one)
+{
+    ck_assert_str_eq(WRITTEN("\x82\x02\x05\x08\x01\x12\x01x"
+                             "\x82\x02\x05\x08\x02\x12\x01y"),
+            "{\"byBool\":{\"true\":\"y\"}}");
+}
+END_TEST
+
 START_TEST(unknown_fields_and_types_are_passed_over)
 {
     ck_assert_str_eq(WRITTEN("\xf8\x3f\x01\x2d\x01\x02\x03\x04\x40\x01"),
@@ -89,6 +97,9 @@ START_TEST(broken_wire_forms_are_refused)
                     "google.protobuf.Duration"},
             {"\xa2\x03\x03\x0a\x01X", 6,
                     "a_mask: 'X' is no path of lower-case names"},
+            {"\xa2\x03\x05\x0a\x03"
+             "a,b",
+                    8, "a_mask: 'a,b' is no path of lower-case names"},
             {"\xc2\x03\x03\x12\x01x", 6,
                     "an_any: is a google.protobuf.Any without type"},
             {"\xc2\x03\x05\x0a\x03x/N", 8,
@@ -170,6 +181,7 @@ json_write_suite(void)
     tcase_add_test(wire, message_in_parts_is_merged);
     tcase_add_test(wire, last_field_of_a_oneof_counts);
     tcase_add_test(wire, last_entry_of_a_map_key_counts);
+    tcase_add_test(wire, map_key_written_in_two_ways_is_one);
     tcase_add_test(wire, unknown_fields_and_types_are_passed_over);
     tcase_add_test(wire, broken_wire_forms_are_refused);
     tcase_add_test(wire, depth_is_limited_when_writing);
