@@ -2,12 +2,16 @@
 #include "common/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_HOST_BYTES 64u
+
+#define BACKLOG 1024
 
 static bool
 port_parse(const char *text, uint16_t *out)
@@ -97,4 +101,52 @@ amdi_address_local_port(int fd)
         return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
     }
     return ntohs(((struct sockaddr_in *)&storage)->sin_port);
+}
+
+static amdrpc_err
+listen_error(int code)
+{
+    switch (code) {
+    case EADDRINUSE:
+        return AMDRPC_EADDRINUSE;
+    case EACCES:
+        return AMDRPC_EACCES;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return AMDRPC_EINVAL;
+    default:
+        return AMDRPC_EIO;
+    }
+}
+
+static amdrpc_err
+address_listen(const struct amdi_address *address, int *out)
+{
+    static const int on = 1;
+    int fd = socket(address->storage.ss_family,
+            SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return AMDRPC_EIO;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) !=
+                    0 ||
+            listen(fd, BACKLOG) != 0) {
+        amdrpc_err err = listen_error(errno);
+
+        (void)close(fd); // the reason to fail is known
+        return err;
+    }
+    *out = fd;
+    return AMDRPC_OK;
+}
+
+amdrpc_err
+amdi_address_listen(const char *text, int *out)
+{
+    struct amdi_address address;
+    amdrpc_err err = amdi_address_parse(text, &address);
+
+    return err == AMDRPC_OK ? address_listen(&address, out) : err;
 }

@@ -21,6 +21,15 @@ struct amdi_address {
 AMDRPC_NODISCARD amdrpc_err amdi_address_parse(
         const char *text, struct amdi_address *out);
 
+/**
+ * Makes a non-blocking socket that listens there; port 0 takes a free one.
+ *
+ * @out    returned owned
+ * Errors: AMDRPC_EINVAL (no such address here), AMDRPC_EADDRINUSE,
+ *         AMDRPC_EACCES, AMDRPC_EIO
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_address_listen(const char *text, int *out);
+
 /** The port a socket is bound to, 0 if none. */
 uint16_t amdi_address_local_port(int fd);
 

@@ -65,7 +65,8 @@ struct amdi_loop {
     bool has_thread;
 
     // Loop thread only.
-    bool has_now; // now_ms is of this turn
+    bool has_now; // now_ns and now_ms are of this turn
+    uint64_t now_ns;
     uint64_t now_ms;
     uint64_t armed_at_ms; // when the timerfd fires; AMDI_WHEEL_NEVER: does not
     struct amdi_list phases[AMDI_TURN_NPHASES]; // of struct amdi_hook
@@ -231,10 +232,18 @@ uint64_t
 amdi_loop_now_ms(struct amdi_loop *loop)
 {
     if (!loop->has_now) {
-        loop->now_ms = amdi_clock_now_ms();
+        loop->now_ns = amdi_clock_now_ns();
+        loop->now_ms = loop->now_ns / 1000000;
         loop->has_now = true;
     }
     return loop->now_ms;
+}
+
+uint64_t
+amdi_loop_now_ns(struct amdi_loop *loop)
+{
+    (void)amdi_loop_now_ms(loop); // reads the clock if this turn has not
+    return loop->now_ns;
 }
 
 static enum amdi_turn_phase

@@ -51,6 +51,9 @@ struct event_base *amdi_loop_base(struct amdi_loop *loop);
 /** Milliseconds of amdi_clock, read once in a turn. Thread: loop. */
 uint64_t amdi_loop_now_ms(struct amdi_loop *loop);
 
+/** The same time in nanoseconds. */
+uint64_t amdi_loop_now_ns(struct amdi_loop *loop);
+
 /** Tells whether the calling thread is the loop's. */
 bool amdi_loop_is_current(const struct amdi_loop *loop);
 

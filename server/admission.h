@@ -21,6 +21,8 @@ enum amdi_refusal {
     AMDI_REFUSAL_SHED, // it has waited too long in an overloaded queue
 };
 
+#define AMDI_NREFUSALS (AMDI_REFUSAL_SHED + 1)
+
 /** What stands between a call and a worker. */
 struct amdi_load {
     uint64_t nahead;     // calls that go before it

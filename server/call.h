@@ -47,6 +47,7 @@ struct amdrpc_call {
     // The loop's until the call is dispatched, then its pool's, under its lock.
     struct amdi_queue_entry queue;
     uint64_t caller;           // whose turn it takes
+    uint64_t waited_ns;        // for a worker
     enum amdi_refusal refusal; // once refused …
     uint32_t wait_ms;          // … and when to try again
 

@@ -96,6 +96,7 @@ conn_on_read(void *ctx, const uint8_t *data, size_t len)
         // The flush sends the GOAWAY that says why, and ends the connection.
         conn->has_failed = true;
     }
+    amdi_stats_add(&conn->sl->stats.nread, len);
     amdi_conn_watch_on_read(conn);
     amdi_conn_flush(conn);
 }
@@ -164,6 +165,7 @@ conn_write_once(struct amdi_conn *conn)
     if (err == AMDRPC_OK && out.niov == 0) {
         err = AMDRPC_EEND;
     } else if (err == AMDRPC_OK) {
+        amdi_stats_add(&conn->sl->stats.nwritten, out.nbytes);
         err = amdi_transport_write(conn->transport, out.iov, out.niov);
     }
     conn_release_taken(conn);
@@ -333,6 +335,7 @@ conn_start(struct amdi_conn *conn)
     conn->id = atomic_fetch_add(&sl->server->next_conn_id, 1);
     amdi_list_push(&sl->conns, &conn->loop_node);
     sl->nconns++;
+    amdi_stats_add(&sl->stats.nconnections, 1);
     conn_start_timer(conn, sl->server->options.handshake_timeout_ms);
     amdi_conn_watch_start(conn);
     conn_log(conn, "conn-opened", "");

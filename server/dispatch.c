@@ -27,6 +27,15 @@ amdi_dispatcher_create(struct amdi_dispatcher **out)
 }
 
 void
+amdi_dispatcher_each_pool(struct amdi_dispatcher *d,
+        void (*fn)(struct amdi_worker_pool *pool, void *arg), void *arg)
+{
+    for (size_t i = 0; i < d->npools; i++) {
+        fn(d->pools[i], arg);
+    }
+}
+
+void
 amdi_dispatcher_destroy(struct amdi_dispatcher *d)
 {
     if (d == NULL) {

@@ -42,6 +42,10 @@ AMDRPC_NODISCARD amdrpc_err amdi_dispatcher_set_weight(
 void amdi_dispatcher_assign(struct amdi_dispatcher *dispatcher,
         struct amdi_service_table *services);
 
+/** Calls @fn for each pool. */
+void amdi_dispatcher_each_pool(struct amdi_dispatcher *dispatcher,
+        void (*fn)(struct amdi_worker_pool *pool, void *arg), void *arg);
+
 /** Frees it after stop; NULL is accepted. */
 void amdi_dispatcher_destroy(struct amdi_dispatcher *dispatcher);
 

@@ -12,12 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define BACKLOG 1024
 
 // Connections taken before others on this loop have their turn.
 #define ACCEPTS_PER_TURN 64
@@ -41,64 +38,20 @@ struct handover {
     int fd;
 };
 
-static amdrpc_err
-listen_error(int code)
-{
-    switch (code) {
-    case EADDRINUSE:
-        return AMDRPC_EADDRINUSE;
-    case EACCES:
-        return AMDRPC_EACCES;
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-        return AMDRPC_EINVAL;
-    default:
-        return AMDRPC_EIO;
-    }
-}
-
-static amdrpc_err
-socket_listen(const struct amdi_address *address, int *out)
-{
-    static const int on = 1;
-    int fd = socket(address->storage.ss_family,
-            SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        return AMDRPC_EIO;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) !=
-                    0 ||
-            listen(fd, BACKLOG) != 0) {
-        amdrpc_err err = listen_error(errno);
-
-        (void)close(fd); // the reason to fail is known
-        return err;
-    }
-    *out = fd;
-    return AMDRPC_OK;
-}
-
 amdrpc_err
 amdi_listener_open(struct amdrpc_server *server, const char *address,
         struct amdi_listener **out, uint16_t *out_port)
 {
-    struct amdi_address parsed;
-    struct amdi_listener *listener = NULL;
-    amdrpc_err err = amdi_address_parse(address, &parsed);
+    struct amdi_listener *listener = amdi_zalloc(sizeof(*listener));
+    amdrpc_err err = AMDRPC_ENOMEM;
 
-    if (err != AMDRPC_OK) {
-        return err;
-    }
-    listener = amdi_zalloc(sizeof(*listener));
     if (listener == NULL) {
         return AMDRPC_ENOMEM;
     }
     listener->server = server;
     listener->spare_fd = -1;
     listener->fd = -1;
-    err = socket_listen(&parsed, &listener->fd);
+    err = amdi_address_listen(address, &listener->fd);
     if (err != AMDRPC_OK) {
         amdi_listener_destroy(listener);
         return err;

@@ -298,6 +298,20 @@ server_start_listeners(struct amdrpc_server *server)
     return AMDRPC_OK;
 }
 
+static amdrpc_err
+server_make_stats(struct amdrpc_server *server)
+{
+    for (uint32_t i = 0; i < server->options.loops; i++) {
+        amdrpc_err err = amdi_stats_init(
+                &server->loops[i].stats, server->services.nmethods);
+
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+    }
+    return AMDRPC_OK;
+}
+
 amdrpc_err
 amdrpc_server_start(amdrpc_server *server)
 {
@@ -307,7 +321,10 @@ amdrpc_server_start(amdrpc_server *server)
         return AMDRPC_ESTATE;
     }
     amdi_dispatcher_assign(server->dispatcher, &server->services);
-    err = server_start_listeners(server);
+    err = server_make_stats(server);
+    if (err == AMDRPC_OK) {
+        err = server_start_listeners(server);
+    }
     if (err == AMDRPC_OK) {
         err = amdi_dispatcher_start(server->dispatcher);
     }

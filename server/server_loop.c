@@ -2,6 +2,8 @@
 #include "server/server_loop.h"
 
 #include "common/alloc.h"
+#include "common/clock.h"
+#include "server/access_log.h"
 #include "server/caller.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
@@ -119,16 +121,34 @@ amdi_server_loop_reap_stream(
 }
 
 static void
+stream_count(struct amdi_server_loop *sl, const struct amdi_stream *stream,
+        uint64_t now_ns)
+{
+    const struct amdrpc_call *call = &stream->call;
+
+    amdi_stats_call_ended(&sl->stats, amdi_stream_method_index(stream),
+            stream->code, now_ns - stream->opened_at_ns, call->waited_ns);
+    if (call->refusal != AMDI_REFUSAL_NONE) {
+        amdi_stats_add(&sl->stats.nrefused[call->refusal], 1);
+    }
+    if (sl->server->options.logs_calls) {
+        amdi_access_log_write(stream, now_ns);
+    }
+}
+
+static void
 server_loop_on_reap(struct amdi_hook *hook)
 {
     struct amdi_server_loop *sl =
             AMDI_CONTAINER_OF(hook, struct amdi_server_loop, reap);
+    uint64_t now_ns = amdi_clock_now_ns();
     struct amdi_list *node = NULL;
 
     while ((node = amdi_list_pop(&sl->closed_streams)) != NULL) {
         struct amdi_stream *stream =
                 AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node);
 
+        stream_count(sl, stream, now_ns);
         amdi_stream_fini(stream);
         if (sl->nfree_streams < MAX_FREE_STREAMS) {
             amdi_list_push(&sl->free_streams, &stream->conn_node);
@@ -221,6 +241,7 @@ amdi_server_loop_fini(struct amdi_server_loop *sl)
     while ((node = amdi_list_pop(&sl->free_streams)) != NULL) {
         amdi_free(AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node));
     }
+    amdi_stats_fini(&sl->stats);
     amdi_arena_fini(&sl->scratch);
     amdi_loop_destroy(sl->loop);
 }

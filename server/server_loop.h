@@ -6,6 +6,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "server/response.h"
+#include "server/stats.h"
 
 struct amdi_dispatcher;
 struct amdi_stream;
@@ -30,6 +31,8 @@ struct amdi_server_loop {
     size_t nfree_streams;
     struct amdi_list closed_streams; // of amdi_stream.conn_node; end of turn
     struct amdi_hook reap;
+
+    struct amdi_stats stats;
 
     // For the header block being made.
     struct amdi_response response;

@@ -50,17 +50,6 @@ slots_insert(struct amdi_method **slots, size_t nslots, struct amdi_method *m)
     slots[i] = m;
 }
 
-static size_t
-table_count_methods(const struct amdi_service_table *table)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < table->nservices; i++) {
-        n += table->services[i].desc->nmethods;
-    }
-    return n;
-}
-
 /** Builds the hash table anew, at most half full. */
 static amdrpc_err
 table_rehash(struct amdi_service_table *table)
@@ -68,7 +57,7 @@ table_rehash(struct amdi_service_table *table)
     size_t nslots = 16;
     struct amdi_method **slots = NULL;
 
-    while (nslots < 2 * table_count_methods(table)) {
+    while (nslots < 2 * table->nmethods) {
         nslots *= 2;
     }
     slots = amdi_calloc(nslots, sizeof(struct amdi_method *));
@@ -128,11 +117,14 @@ amdi_service_table_add(struct amdi_service_table *table,
     for (size_t i = 0; i < desc->nmethods; i++) {
         method_init(&methods[i], &desc->methods[i], invoke[i], handlers,
                 user_data, policy);
+        methods[i].index = table->nmethods + i;
     }
     services[table->nservices++] =
             (struct service){.desc = desc, .methods = methods};
+    table->nmethods += desc->nmethods;
     if (table_rehash(table) != AMDRPC_OK) {
         table->nservices--;
+        table->nmethods -= desc->nmethods;
         amdi_free(methods);
         return AMDRPC_ENOMEM;
     }
@@ -157,6 +149,20 @@ amdi_service_table_find(
             return method;
         }
         i = (i + 1) & (table->nslots - 1);
+    }
+    return NULL;
+}
+
+struct amdi_method *
+amdi_service_table_method(const struct amdi_service_table *table, size_t index)
+{
+    for (size_t i = 0; i < table->nservices; i++) {
+        const struct service *service = &table->services[i];
+
+        if (index < service->desc->nmethods) {
+            return &service->methods[index];
+        }
+        index -= service->desc->nmethods;
     }
     return NULL;
 }

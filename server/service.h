@@ -22,6 +22,7 @@ struct amdi_method {
     amdrpc_invoke_fn invoke; // NULL: not implemented
     const void *handlers;
     void *user_data;
+    size_t index; // among all methods, for statistics
     size_t path_len;
     amdrpc_policy policy; // every field set, but what stands behind max_running
     struct amdi_policy_texts texts; // what policy points to
@@ -36,6 +37,7 @@ struct amdi_method {
 struct amdi_service_table {
     struct service *services; // owned
     size_t nservices;
+    size_t nmethods;            // of all services
     struct amdi_method **slots; // hash table of all methods; owned
     size_t nslots;              // a power of two, or 0
 };
@@ -52,6 +54,10 @@ AMDRPC_NODISCARD amdrpc_err amdi_service_table_add(
 /** Finds the method of "/package.Service/Method", or NULL. */
 struct amdi_method *amdi_service_table_find(
         const struct amdi_service_table *table, const char *path, size_t len);
+
+/** The method with that index, or NULL past the last. */
+struct amdi_method *amdi_service_table_method(
+        const struct amdi_service_table *table, size_t index);
 
 /** As find, for the service of a path alone. */
 bool amdi_service_table_has_service(

@@ -37,6 +37,7 @@ amdi_stream_open(
     stream->conn = conn;
     stream->peer = amdi_peer_ref(conn->peer);
     stream->id = id;
+    stream->opened_at_ns = amdi_loop_now_ns(sl->loop);
     stream->progress_at_ms = amdi_loop_now_ms(sl->loop);
     stream->task.run = amdi_stream_run_task;
     amdi_list_init(&stream->conn_node);
@@ -119,6 +120,14 @@ amdi_stream_set_work(struct amdi_stream *stream, enum amdi_stream_work next)
     if (next == AMDI_WORK_DONE) {
         amdi_stream_check_reap(stream);
     }
+}
+
+size_t
+amdi_stream_method_index(const struct amdi_stream *stream)
+{
+    const struct amdi_method *method = stream->call.method;
+
+    return method != NULL ? method->index : stream->sl->stats.nmethods;
 }
 
 /* ---- the answer ---- */
@@ -309,6 +318,9 @@ amdi_stream_on_written(struct amdi_stream *stream)
 void
 amdi_stream_on_close(struct amdi_stream *stream)
 {
+    if (!amdi_stream_is_ended(stream)) {
+        stream->code = AMDRPC_STATUS_CANCELLED;
+    }
     amdi_stream_set_state(stream, AMDI_STREAM_CLOSED);
     amdi_stream_cancel(stream, AMDRPC_STATUS_CANCELLED, NULL);
 }
@@ -359,6 +371,7 @@ amdi_stream_cancel(struct amdi_stream *stream, amdrpc_status_code code,
         stream_end(stream, code, message);
         return;
     }
+    stream->code = code;
     amdi_stream_set_state(stream, AMDI_STREAM_ENDING);
     amdi_h2_reset(stream->conn->h2, stream->id, AMDI_H2_CANCEL);
     amdi_conn_flush(stream->conn);

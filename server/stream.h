@@ -63,6 +63,7 @@ struct amdi_stream {
     bool is_cancel_told; // on_cancel has been called
     bool is_http; // the answer is no gRPC: its body ends without trailers
     struct amdi_list conn_node;
+    uint64_t opened_at_ns;
     uint64_t progress_at_ms; // bytes came or went last, or began to wait
     struct amdi_timer deadline;
     struct amdi_timer after;
@@ -131,6 +132,9 @@ void amdi_stream_fail(struct amdi_stream *stream, amdrpc_status_code code,
 /** As amdi_stream_fail, for a request that is no gRPC. */
 void amdi_stream_fail_http(
         struct amdi_stream *stream, const char *http_status, const char *text);
+
+/** Which of the server's statistics are this call's. */
+size_t amdi_stream_method_index(const struct amdi_stream *stream);
 
 /** Ends it when its bytes have not come, or not gone, for too long. */
 void amdi_stream_check_progress(struct amdi_stream *stream, uint64_t now_ms,

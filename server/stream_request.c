@@ -63,7 +63,6 @@ stream_serve(struct amdi_stream *stream, const struct amdi_request_head *head)
 {
     const amdrpc_method_desc *desc = head->method->desc;
 
-    stream->call.method = head->method;
     if (desc->kind != AMDRPC_UNARY && !stream_make_streaming(stream)) {
         amdi_stream_fail(stream, AMDRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
         return;
@@ -82,6 +81,9 @@ amdi_stream_on_headers(
 
     stream->head = amdi_request_head_ref(head);
     stream->call.metadata = &head->metadata;
+    stream->call.method = head->method;
+    amdi_stats_call_started(
+            &stream->sl->stats, amdi_stream_method_index(stream));
     amdi_request_head_judge(head, &verdict);
     switch (verdict.kind) {
     case AMDI_REQUEST_SERVE:

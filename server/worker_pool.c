@@ -326,6 +326,7 @@ amdi_worker_pool_take_locked(
         }
         pool->ntaken++;
         call = call_of_entry(entry);
+        call->waited_ns = now_ns - entry->queued_at_ns;
         if (!method_sheds(call->method, entry->queued_at_ns, now_ns)) {
             return call;
         }
@@ -369,6 +370,7 @@ pool_count_blocked_locked(struct amdi_worker_pool *pool, uint64_t elapsed_ns)
         n += cpu_ns - worker->cpu_ns < elapsed_ns / BLOCKED_SHARE;
         worker->cpu_ns = cpu_ns;
     }
+    pool->nblocked = n;
     return n;
 }
 

@@ -20,6 +20,7 @@
 #define AMDI_POOL_NAME_BYTES 32u
 
 struct amdi_load;
+struct amdi_method;
 struct amdrpc_call;
 
 struct amdi_worker_pool {
@@ -38,6 +39,7 @@ struct amdi_worker_pool {
     struct amdi_list sleepers; // of amdi_worker.sleep_node; last asleep first
     uint64_t ntaken;           // calls taken from the queue since the start
     uint32_t nthreads;
+    uint32_t nblocked;     // workers that used no CPU before the last look
     uint64_t looked_at_ns; // when the workers' CPU time was read last
     bool is_stopping;
 };
@@ -74,6 +76,27 @@ bool amdi_worker_pool_look_after(
 /** What stands before @call, whether it waits or would now begin to. */
 void amdi_worker_pool_get_load(struct amdi_worker_pool *pool,
         struct amdrpc_call *call, struct amdi_load *out);
+
+/** What a method's calls do in its pool. */
+struct amdi_lane_gauges {
+    uint32_t nqueued;
+    uint32_t nrunning;
+    uint64_t oldest_ns; // how long the first one has waited
+};
+
+void amdi_worker_pool_get_lane(struct amdi_worker_pool *pool,
+        struct amdi_method *method, uint64_t now_ns,
+        struct amdi_lane_gauges *out);
+
+/** What its workers do. */
+struct amdi_pool_gauges {
+    uint32_t nthreads;
+    uint32_t nbusy;
+    uint32_t nblocked; // busy, and used no CPU between the last looks
+};
+
+void amdi_worker_pool_get_gauges(
+        struct amdi_worker_pool *pool, struct amdi_pool_gauges *out);
 
 /* ---- for its workers ---- */
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -103,6 +104,8 @@ typedef struct amdrpc_server_options {
     bool allow_pings_without_calls; // false: 2 h between them then
 
     uint32_t drain_timeout_ms; // 30 s
+
+    bool logs_calls; // a line at "info" for each call that ended
 } amdrpc_server_options;
 
 /**
@@ -219,6 +222,14 @@ const amdrpc_service_desc *amdrpc_server_get_service(
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_on_drain(
         amdrpc_server *server, void (*fn)(void *arg), void *arg);
+
+/**
+ * Writes what the server did and does, in Prometheus' text format.
+ *
+ * Thread:  any, once started; may take a millisecond for each 100 methods
+ * @file    borrowed
+ */
+void amdrpc_server_write_metrics(amdrpc_server *server, FILE *file);
 
 /**
  * Starts loops and workers and begins to accept.

@@ -51,6 +51,7 @@ struct amdi_config {
 
     char *config_file;
     struct amdi_texts listen;
+    char *metrics_listen;
     char *port_file;
     struct amdi_texts modules;
     char *module_path;
@@ -59,6 +60,7 @@ struct amdi_config {
     amdrpc_server_options server; // but for dispatch
     uint32_t dispatch;            // an amdrpc_dispatch
     uint32_t log_level;           // an amdrpc_log_level
+    uint32_t access_log;          // whether
     uint32_t log_format;          // an amdi_log_format
 
     enum amdi_config_source sources[AMDI_NSETTINGS]; // who set the row

@@ -5,9 +5,9 @@
  * has blocked. The first SIGTERM or SIGINT begins a drain, whose end a thread
  * of its own waits for, so that a second signal is still heard.
  *
- * Teardown: the server first, which may use all the rest until it has gone;
- * then health and reflection; then the modules, whose code and static data
- * the server borrowed.
+ * Teardown: the metrics' listener and the server first, which may use all the
+ * rest until it has gone; then health and reflection; then the modules, whose
+ * code and static data the server borrowed.
  */
 #include "server/daemon/daemon.h"
 
@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "server/daemon/config.h"
 #include "server/daemon/log_json.h"
+#include "server/daemon/metrics_http.h"
 #include "server/daemon/module_host.h"
 #include "server/daemon/notify.h"
 #include "server/daemon/port_file.h"
@@ -41,6 +42,7 @@ struct daemon {
     amdrpc_health *health;
     amdrpc_reflection *reflection;
     struct amdi_modules modules;
+    struct amdi_metrics_http *metrics;
     uint16_t *ports; // one for each listen address
     int signal_fd;
     int drained_fd;       // readable once the drain has ended
@@ -133,6 +135,7 @@ daemon_create_server(struct daemon *daemon)
     amdrpc_err err;
 
     options.dispatch = (amdrpc_dispatch)daemon->config->dispatch;
+    options.logs_calls = daemon->config->access_log;
     err = amdrpc_server_create(&options, &daemon->server);
     return err == AMDRPC_OK ? err : daemon_fail(daemon, "server", err);
 }
@@ -184,6 +187,29 @@ daemon_listen(struct daemon *daemon)
 }
 
 static amdrpc_err
+daemon_serve_metrics(struct daemon *daemon)
+{
+    const char *address = daemon->config->metrics_listen;
+    uint16_t port = 0;
+    amdrpc_err err;
+
+    if (address == NULL) {
+        return AMDRPC_OK;
+    }
+    err = amdi_metrics_http_start(
+            daemon->server, address, &daemon->metrics, &port);
+    if (err != AMDRPC_OK) {
+        (void)amdi_config_fail(daemon->config, "metrics-listen %s: %s", address,
+                err == AMDRPC_EINVAL ? "not a HOST:PORT of this machine"
+                                     : amdrpc_err_text(err));
+        return err;
+    }
+    amdi_log_info("", "metrics-listening", "address=%s port=%u", address,
+            (unsigned)port);
+    return AMDRPC_OK;
+}
+
+static amdrpc_err
 daemon_write_port_file(struct daemon *daemon)
 {
     const char *path = daemon->config->port_file;
@@ -225,7 +251,8 @@ daemon_start(struct daemon *daemon)
     if (err != AMDRPC_OK) {
         return daemon_fail(daemon, "server", err);
     }
-    return daemon_write_port_file(daemon);
+    err = daemon_serve_metrics(daemon);
+    return err == AMDRPC_OK ? daemon_write_port_file(daemon) : err;
 }
 
 /* ---- serving ---- */
@@ -327,6 +354,7 @@ daemon_serve(struct daemon *daemon)
 static void
 daemon_fini(struct daemon *daemon)
 {
+    amdi_metrics_http_stop(daemon->metrics);
     daemon_remove_port_file(daemon);
     amdrpc_server_destroy(daemon->server);
     amdrpc_reflection_destroy(daemon->reflection);

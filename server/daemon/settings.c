@@ -23,6 +23,11 @@ static const struct amdi_choice log_level_choices[] = {
         {"debug", AMDRPC_LOG_DEBUG},
         {NULL, 0},
 };
+static const struct amdi_choice access_log_choices[] = {
+        {"off", false},
+        {"on", true},
+        {NULL, 0},
+};
 static const struct amdi_choice log_format_choices[] = {
         {"text", AMDI_LOG_TEXT},
         {"json", AMDI_LOG_JSON},
@@ -56,6 +61,23 @@ static const struct amdi_setting settings[] = {
                 .def = "127.0.0.1:50051",
                 FIELD(listen),
                 .help = "accept connections here; port 0 takes a free one",
+        },
+        {
+                .name = "metrics-listen",
+                .type = AMDI_SETTING_TEXT,
+                .value_name = "HOST:PORT",
+                .def_note = "none",
+                FIELD(metrics_listen),
+                .help = "answer GET /metrics over HTTP/1.1 here",
+        },
+        {
+                .name = "access-log",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "HOW",
+                .def = "off",
+                .choices = access_log_choices,
+                FIELD(access_log),
+                .help = "log a line for each call that ended",
         },
         {
                 .name = "port-file",

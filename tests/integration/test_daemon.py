@@ -4,6 +4,7 @@
 """
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 try:
     import grpc
@@ -61,6 +64,14 @@ class Daemon:
         with open(self.port_file, encoding="ascii") as file:
             self.ports = [int(line) for line in file]
 
+    def wait_for_log(self, pattern):
+        """Reads log lines until one matches; returns its first group."""
+        for line in self.process.stderr:
+            match = re.search(pattern, line)
+            if match:
+                return match.group(1)
+        raise RuntimeError(f"no log line matches {pattern}")
+
     def stop(self, number=signal.SIGTERM):
         """Sends a signal and returns the exit status and what was logged."""
         self.process.send_signal(number)
@@ -110,6 +121,32 @@ class DaemonTest(Serving):
     def test_bad_variable_is_a_usage_error(self):
         result = run(AMDRPC_WORKERS="many")
         self.assert_refused(result, 2, 'AMDRPC_WORKERS: "many" is not a number')
+
+    def test_metrics_are_served_grouped_by_name(self):
+        daemon = self.start("--module", "bench", "--metrics-listen", "127.0.0.1:0")
+        port = daemon.wait_for_log(r"metrics-listening .*port=(\d+)")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            self.assertIn("version=0.0.4", answer.headers["Content-Type"])
+            lines = answer.read().decode().splitlines()
+        seen = []  # a name that comes back after another is not one group
+        for line in lines:
+            name = re.match(r"(?:# (?:HELP|TYPE) )?(\w+?)(?:_bucket|_sum|_count)?[ {]", line).group(1)
+            if not seen or seen[-1] != name:
+                self.assertNotIn(name, seen)
+                seen.append(name)
+        self.assertIn("amdrpc_workers_busy", seen)
+        self.assertIn('amdrpc_queued_calls{grpc_method="/amdrpc.bench.v1.Bench/Echo"} 0', lines)
+        with self.assertRaises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+        self.assertEqual(error.exception.code, 404)
+
+    def test_metrics_port_in_use_is_told(self):
+        with contextlib.closing(socket.socket()) as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            result = run("--listen", "127.0.0.1:0", "--metrics-listen", address)
+            self.assert_refused(result, 1, f"metrics-listen {address}: address")
 
     def test_port_in_use_is_told(self):
         with contextlib.closing(socket.socket()) as taken:
