@@ -11,11 +11,19 @@ amdi_frame_reader_init(struct amdi_frame_reader *reader, uint32_t max_bytes)
     *reader = (struct amdi_frame_reader){.max_bytes = max_bytes};
 }
 
+/** What is left of a reader between two messages. */
+static struct amdi_frame_reader
+frame_reader_empty(const struct amdi_frame_reader *reader)
+{
+    return (struct amdi_frame_reader){.max_bytes = reader->max_bytes,
+            .refuses_compressed = reader->refuses_compressed};
+}
+
 void
 amdi_frame_reader_fini(struct amdi_frame_reader *reader)
 {
     amdi_free(reader->message);
-    amdi_frame_reader_init(reader, reader->max_bytes);
+    *reader = frame_reader_empty(reader);
 }
 
 bool
@@ -39,6 +47,9 @@ frame_reader_start_message(struct amdi_frame_reader *reader)
     reader->is_compressed = prefix[0] == 1;
     reader->need = (uint32_t)prefix[1] << 24 | (uint32_t)prefix[2] << 16 |
             (uint32_t)prefix[3] << 8 | prefix[4];
+    if (reader->is_compressed && reader->refuses_compressed) {
+        return AMDRPC_EUNSUPPORTED;
+    }
     return reader->need > reader->max_bytes ? AMDRPC_ELIMIT : AMDRPC_OK;
 }
 
@@ -102,7 +113,7 @@ frame_reader_finish_message(struct amdi_frame_reader *reader)
     message->next = NULL;
     message->len = reader->need;
     message->is_compressed = reader->is_compressed;
-    amdi_frame_reader_init(reader, reader->max_bytes);
+    *reader = frame_reader_empty(reader);
     return message;
 }
 

@@ -42,6 +42,7 @@ struct amdi_frame_reader {
     uint8_t prefix[AMDI_FRAME_PREFIX_BYTES];
     uint8_t nprefix;              // bytes of the prefix seen
     bool is_compressed;           // of the message in progress
+    bool refuses_compressed;      // set by the owner: no codec was named
     uint32_t max_bytes;           // refuse what claims more
     uint32_t need;                // length of the message in progress
     uint32_t have;                // bytes of it seen
@@ -60,6 +61,7 @@ void amdi_frame_reader_fini(struct amdi_frame_reader *reader);
  * @out        the message when one is complete (returned owned), else NULL
  * Errors:     AMDRPC_ELIMIT  a prefix claims more than max_bytes
  *             AMDRPC_EPROTO  a flag byte that is neither 0 nor 1
+ *             AMDRPC_EUNSUPPORTED  a compressed message where it is refused
  *             AMDRPC_ENOMEM
  * After an error only amdi_frame_reader_fini makes sense.
  */

@@ -32,6 +32,14 @@ struct amdi_chunk {
     uint8_t data[];
 };
 
+/** A message to be framed. */
+struct outbox_frame {
+    size_t len;
+    bool is_compressed;
+    void (*write)(uint8_t *out, const void *arg);
+    const void *arg;
+};
+
 /** A producer that waits for room; lies on its stack. */
 struct amdi_outbox_waiter {
     struct amdi_outbox_waiter *next;
@@ -84,14 +92,13 @@ chunk_free_all(struct amdi_chunk *chunk)
 }
 
 static void
-chunk_add_message(struct amdi_chunk *chunk, size_t len,
-        void (*write)(uint8_t *out, const void *arg), const void *arg)
+chunk_add_message(struct amdi_chunk *chunk, const struct outbox_frame *frame)
 {
     uint8_t *out = chunk->data + chunk->len;
 
-    amdi_frame_write_prefix(out, /*compressed=*/false, (uint32_t)len);
-    write(out + AMDI_FRAME_PREFIX_BYTES, arg);
-    chunk->len += AMDI_FRAME_PREFIX_BYTES + len;
+    amdi_frame_write_prefix(out, frame->is_compressed, (uint32_t)frame->len);
+    frame->write(out + AMDI_FRAME_PREFIX_BYTES, frame->arg);
+    chunk->len += AMDI_FRAME_PREFIX_BYTES + frame->len;
 }
 
 /* ---- life ---- */
@@ -209,11 +216,10 @@ outbox_shared_chunk_locked(
 }
 
 static amdrpc_err
-outbox_push_small(struct amdi_outbox *outbox, size_t len, bool may_block,
-        struct amdi_arena *arena, void (*write)(uint8_t *out, const void *arg),
-        const void *arg)
+outbox_push_small(struct amdi_outbox *outbox, const struct outbox_frame *frame,
+        bool may_block, struct amdi_arena *arena)
 {
-    size_t need = AMDI_FRAME_PREFIX_BYTES + len;
+    size_t need = AMDI_FRAME_PREFIX_BYTES + frame->len;
     struct amdi_chunk *chunk;
     amdrpc_err err;
 
@@ -222,7 +228,7 @@ outbox_push_small(struct amdi_outbox *outbox, size_t len, bool may_block,
     if (err == AMDRPC_OK) {
         chunk = outbox_shared_chunk_locked(outbox, need, arena);
         if (chunk != NULL) {
-            chunk_add_message(chunk, len, write, arg);
+            chunk_add_message(chunk, frame);
         } else {
             outbox->nwaiting -= need;
             err = AMDRPC_ENOMEM;
@@ -243,11 +249,10 @@ outbox_give_back(struct amdi_outbox *outbox, size_t need)
 }
 
 static amdrpc_err
-outbox_push_big(struct amdi_outbox *outbox, size_t len, bool may_block,
-        struct amdi_arena *arena, void (*write)(uint8_t *out, const void *arg),
-        const void *arg)
+outbox_push_big(struct amdi_outbox *outbox, const struct outbox_frame *frame,
+        bool may_block, struct amdi_arena *arena)
 {
-    size_t need = AMDI_FRAME_PREFIX_BYTES + len;
+    size_t need = AMDI_FRAME_PREFIX_BYTES + frame->len;
     struct amdi_chunk *chunk;
     amdrpc_err err;
 
@@ -263,7 +268,7 @@ outbox_push_big(struct amdi_outbox *outbox, size_t len, bool may_block,
         outbox_give_back(outbox, need);
         return AMDRPC_ENOMEM;
     }
-    chunk_add_message(chunk, len, write, arg);
+    chunk_add_message(chunk, frame);
     (void)pthread_mutex_lock(&outbox->mtx);
     if (outbox->is_closed) {
         err = AMDRPC_ECANCELED;
@@ -277,19 +282,48 @@ outbox_push_big(struct amdi_outbox *outbox, size_t len, bool may_block,
     return err;
 }
 
+static amdrpc_err
+outbox_push_frame(struct amdi_outbox *outbox, const struct outbox_frame *frame,
+        bool may_block, struct amdi_arena *arena)
+{
+    amdi_assert(!may_block || !amdi_thread_is_loop());
+    if (frame->len > UINT32_MAX) {
+        return AMDRPC_ELIMIT;
+    }
+    if (frame->len + AMDI_FRAME_PREFIX_BYTES <= SMALL_BYTES) {
+        return outbox_push_small(outbox, frame, may_block, arena);
+    }
+    return outbox_push_big(outbox, frame, may_block, arena);
+}
+
 amdrpc_err
 amdi_outbox_push(struct amdi_outbox *outbox, size_t len, bool may_block,
         struct amdi_arena *arena, void (*write)(uint8_t *out, const void *arg),
         const void *arg)
 {
-    amdi_assert(!may_block || !amdi_thread_is_loop());
-    if (len > UINT32_MAX) {
-        return AMDRPC_ELIMIT;
-    }
-    if (len + AMDI_FRAME_PREFIX_BYTES <= SMALL_BYTES) {
-        return outbox_push_small(outbox, len, may_block, arena, write, arg);
-    }
-    return outbox_push_big(outbox, len, may_block, arena, write, arg);
+    const struct outbox_frame frame = {.len = len, .write = write, .arg = arg};
+
+    return outbox_push_frame(outbox, &frame, may_block, arena);
+}
+
+static void
+message_write(uint8_t *out, const void *arg)
+{
+    const struct amdi_message *message = arg;
+
+    memcpy(out, message->data, message->len);
+}
+
+amdrpc_err
+amdi_outbox_push_message(struct amdi_outbox *outbox,
+        const struct amdi_message *message, bool may_block)
+{
+    const struct outbox_frame frame = {.len = message->len,
+            .is_compressed = message->is_compressed,
+            .write = message_write,
+            .arg = message};
+
+    return outbox_push_frame(outbox, &frame, may_block, /*arena=*/NULL);
 }
 
 void

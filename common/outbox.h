@@ -21,6 +21,7 @@
 
 struct amdi_arena;
 struct amdi_chunk;
+struct amdi_message;
 struct amdi_outbox_waiter;
 
 struct amdi_outbox {
@@ -64,6 +65,13 @@ void amdi_outbox_fini(struct amdi_outbox *outbox);
 AMDRPC_NODISCARD amdrpc_err amdi_outbox_push(struct amdi_outbox *outbox,
         size_t len, bool may_block, struct amdi_arena *arena,
         void (*write)(uint8_t *out, const void *arg), const void *arg);
+
+/**
+ * Frames a message that is there already, compressed or not; as
+ * amdi_outbox_push otherwise. @message: borrowed until return.
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_outbox_push_message(struct amdi_outbox *outbox,
+        const struct amdi_message *message, bool may_block);
 
 /**
  * Drops what was not collected and lets producers fail with AMDRPC_ECANCELED.

@@ -139,6 +139,16 @@ START_TEST(message_over_the_limit_is_refused)
 }
 END_TEST
 
+START_TEST(compressed_message_is_refused_where_no_codec_was_named)
+{
+    reader.refuses_compressed = true;
+    ck_assert_int_eq(frame_push_for_error("\0\0\0\0\0", 5), AMDRPC_OK);
+
+    ck_assert_int_eq(
+            frame_push_for_error("\1\0\0\0\1", 5), AMDRPC_EUNSUPPORTED);
+}
+END_TEST
+
 START_TEST(unknown_flag_is_refused_at_its_byte)
 {
     ck_assert_int_eq(frame_push_for_error("\2", 1), AMDRPC_EPROTO);
@@ -319,6 +329,8 @@ frame_suite(void)
     suite_add_tcase(suite, joining);
     tcase_add_checked_fixture(limits, frame_set_up, frame_tear_down);
     tcase_add_test(limits, message_over_the_limit_is_refused);
+    tcase_add_test(
+            limits, compressed_message_is_refused_where_no_codec_was_named);
     tcase_add_test(limits, unknown_flag_is_refused_at_its_byte);
     tcase_add_test(limits, prefix_alone_takes_no_memory);
     tcase_add_test(limits, memory_stays_near_what_has_arrived);

@@ -106,6 +106,24 @@ START_TEST(message_has_its_prefix)
 }
 END_TEST
 
+START_TEST(compressed_message_is_marked)
+{
+    struct amdi_message *message = amdi_zalloc(sizeof(*message) + 2);
+
+    ck_assert_ptr_nonnull(message);
+    message->len = 2;
+    message->is_compressed = true;
+    memcpy(message->data, "hi", 2);
+
+    ck_assert_int_eq(
+            amdi_outbox_push_message(&outbox, message, false), AMDRPC_OK);
+    amdi_free(message);
+
+    ck_assert_uint_eq(outbox_take_all(), 7);
+    ck_assert_mem_eq(out.iov[0].iov_base, "\1\0\0\0\2hi", 7);
+}
+END_TEST
+
 START_TEST(empty_message_is_a_prefix)
 {
     ck_assert_int_eq(push_text(""), AMDRPC_OK);
@@ -528,6 +546,7 @@ outbox_add_framing_tests(Suite *suite)
 
     tcase_add_test(framing, empty_outbox_has_nothing_to_send);
     tcase_add_test(framing, message_has_its_prefix);
+    tcase_add_test(framing, compressed_message_is_marked);
     tcase_add_test(framing, empty_message_is_a_prefix);
     tcase_add_test(framing, message_too_long_for_a_prefix_is_refused);
     tcase_add_test(framing, small_messages_share_a_chunk);
