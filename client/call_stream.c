@@ -12,6 +12,7 @@
 #include "client/client_conn.h"
 #include "client/wire_status.h"
 #include "common/clock.h"
+#include "common/compress.h"
 #include "common/encoding.h"
 
 #include <stdarg.h>
@@ -53,6 +54,14 @@ field_is(const struct amdi_h2_field *field, const char *name, size_t len)
     return field->name_len == len && memcmp(field->name, name, len) == 0;
 }
 
+static bool
+field_value_is(const struct amdi_h2_field *field, const char *value, size_t len)
+{
+    return field->value_len == len && memcmp(field->value, value, len) == 0;
+}
+
+#define FIELD_VALUE_IS(field, literal) \
+    field_value_is((field), literal, sizeof(literal) - 1)
 #define FIELD_IS(field, literal) field_is((field), literal, sizeof(literal) - 1)
 
 static void
@@ -123,9 +132,13 @@ stream_read_own(
         stream_read_message(call, field);
         return true;
     }
+    if (FIELD_IS(field, AMDI_ENCODING_FIELD)) {
+        call->inbox.reader.refuses_compressed =
+                !FIELD_VALUE_IS(field, AMDI_ENCODING_GZIP);
+        return true;
+    }
     return field->name_len == 0 || field->name[0] == ':' ||
-            FIELD_IS(field, "grpc-encoding") ||
-            FIELD_IS(field, "grpc-accept-encoding");
+            FIELD_IS(field, AMDI_ACCEPT_ENCODING_FIELD);
 }
 
 /** Bounds what a block may be; the session does not. */
@@ -228,6 +241,9 @@ stream_refuse_data(struct amdrpc_client_call *call, amdrpc_err err)
     } else if (err == AMDRPC_EPROTO) {
         amdi_client_call_abort(call, AMDRPC_STATUS_INTERNAL,
                 "a response message has a malformed prefix");
+    } else if (err == AMDRPC_EUNSUPPORTED) {
+        amdi_client_call_abort(call, AMDRPC_STATUS_INTERNAL,
+                "a response message is compressed by no codec that we have");
     } else {
         amdi_client_call_abort(
                 call, amdrpc_status_from_err(err), amdrpc_err_text(err));

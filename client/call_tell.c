@@ -46,7 +46,7 @@ future_on_release(void *arg)
 }
 
 /** Unpacks the response message of a call that ended OK. */
-static bool
+static amdrpc_err
 call_unpack_response(struct amdrpc_client_call *call)
 {
     struct amdi_message *message = NULL;
@@ -56,11 +56,15 @@ call_unpack_response(struct amdrpc_client_call *call)
             amdrpc_method_has_response_stream(call->method) ||
             amdi_inbox_take(&call->inbox, 0, &message, &nconsume) !=
                     AMDRPC_OK) {
-        return true; // there is none, or its reader has it
+        return AMDRPC_OK; // there is none, or its reader has it
     }
-    call->response = amdi_client_call_unpack(call, message, &call->arena);
+    amdrpc_err err = amdi_client_call_inflate(call, &message);
+    if (err == AMDRPC_OK) {
+        call->response = amdi_client_call_unpack(call, message, &call->arena);
+        err = call->response == NULL ? AMDRPC_EPROTO : AMDRPC_OK;
+    }
     amdi_free(message);
-    return call->response != NULL;
+    return err;
 }
 
 static void
@@ -74,9 +78,13 @@ call_complete_future_take(
             .arg = amdrpc_client_call_ref(call), // holds what it points to
     };
 
-    if (result.status == AMDRPC_STATUS_OK && !call_unpack_response(call)) {
-        result.status = AMDRPC_STATUS_INTERNAL;
-        result.status_message = amdi_client_call_unreadable;
+    if (result.status == AMDRPC_STATUS_OK) {
+        amdrpc_err err = call_unpack_response(call);
+
+        if (err != AMDRPC_OK) {
+            result.status = amdi_client_call_judge_unreadable(
+                    err, &result.status_message);
+        }
     }
     result.message = call->response;
     // Not its first end when it was cancelled without us: nothing is lost.

@@ -27,8 +27,6 @@
 #define CALL_CACHE_CLASS (AMDI_CACHE_NSMALL + 2u)
 static_assert(sizeof(struct amdrpc_client_call) <= 1008, "a class too small");
 
-const char amdi_client_call_unreadable[] = "response does not parse";
-
 static void call_on_task(struct amdi_task *task);
 
 /* ---- making ---- */
@@ -68,6 +66,8 @@ call_init(struct amdrpc_client_call *call, struct amdrpc_channel *channel,
     amdi_outbox_init(&call->outbox, options->max_queued_bytes);
     amdi_inbox_init(
             &call->inbox, options->max_recv_message_bytes, CALL_KEEP_BYTES);
+    // Until the response names a codec.
+    call->inbox.reader.refuses_compressed = true;
     (void)pthread_mutex_init(&call->mtx, NULL); // cannot fail on Linux
 }
 
@@ -92,6 +92,8 @@ amdi_client_call_create(struct amdrpc_channel *channel,
     memset(call, 0, sizeof(*call));
     call_init(call, channel, method);
     call->wait_for_ready = options->wait_for_ready;
+    call->request.is_gzipped = options->compress;
+    call->is_compressing = options->compress;
     if (options->timeout_ms > 0) {
         call->deadline_at_ns = deadline_after(options->timeout_ms);
     }
@@ -326,6 +328,19 @@ call_release(struct amdrpc_client_call *call)
             call, AMDRPC_STATUS_CANCELLED, "the call was dropped");
 }
 
+/** Ends a call whose reader met a message that cannot be read. */
+static void
+call_give_up(struct amdrpc_client_call *call)
+{
+    const char *message = NULL;
+    amdrpc_status_code code = amdi_client_call_judge_unreadable(
+            (amdrpc_err)atomic_load_explicit(
+                    &call->unreadable, memory_order_relaxed),
+            &message);
+
+    amdi_client_call_abort(call, code, message);
+}
+
 static void
 call_obey(struct amdrpc_client_call *call, unsigned signals)
 {
@@ -348,8 +363,7 @@ call_obey(struct amdrpc_client_call *call, unsigned signals)
         amdi_client_call_tell(call, CALL_TELL_READABLE | CALL_TELL_WRITABLE);
     }
     if ((signals & CALL_SIGNAL_UNREADABLE) != 0) {
-        amdi_client_call_abort(
-                call, AMDRPC_STATUS_INTERNAL, amdi_client_call_unreadable);
+        call_give_up(call);
     }
     if ((signals & CALL_SIGNAL_CANCEL) != 0) {
         amdi_client_call_abort(

@@ -65,7 +65,7 @@ struct amdrpc_client_call {
 
     // Any thread.
     atomic_bool is_send_closed; // the writer's
-    atomic_bool is_unreadable;  // the reader met a message that does not parse
+    atomic_int unreadable;      // amdrpc_err of a message that its reader met
     atomic_uint nrefs;
     atomic_uint signals;
     struct amdi_task task; // posted while `signals` is not 0
@@ -126,6 +126,10 @@ struct amdrpc_client_call {
     // The reader's.
     struct amdi_arena message_arena; // of the message it was given
     struct amdi_message *message;    // the same in serialized form; owned
+    bool was_compressed;             // as it came
+
+    // The writer's.
+    bool is_compressing; // the next message
 };
 
 /* ---- any thread ---- */
@@ -202,12 +206,20 @@ void amdi_client_call_run_tells(struct amdrpc_client_call *call);
 /** Frees it; from the channel's reap hook. */
 void amdi_client_call_destroy(struct amdrpc_client_call *call);
 
+/**
+ * Puts the plain message in the place of a compressed one (receive.c).
+ * Errors: as amdi_gzip_inflate
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_client_call_inflate(
+        const struct amdrpc_client_call *call, struct amdi_message **message);
+
 /** Unpacks a response after a look at its depth and strings (receive.c). */
 const ProtobufCMessage *amdi_client_call_unpack(
         const struct amdrpc_client_call *call,
         const struct amdi_message *message, struct amdi_arena *arena);
 
-/** "response does not parse", for every place that finds it. */
-extern const char amdi_client_call_unreadable[];
+/** The status that a response gets which cannot be read, and its message. */
+amdrpc_status_code amdi_client_call_judge_unreadable(
+        amdrpc_err err, const char **out_message);
 
 #endif

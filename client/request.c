@@ -2,6 +2,7 @@
 #include "client/request.h"
 
 #include "common/alloc.h"
+#include "common/compress.h"
 #include "common/metadata.h"
 
 #include <stdint.h>
@@ -18,6 +19,7 @@ enum request_field {
     REQUEST_TE,
     REQUEST_CONTENT_TYPE,
     REQUEST_AGENT,
+    REQUEST_ACCEPT_ENCODING,
     REQUEST_TIMEOUT,
 };
 
@@ -53,6 +55,8 @@ amdi_request_template_init(struct amdi_request_template *request_template,
             AMDI_H2_FIELD("content-type", "application/grpc");
     fields[REQUEST_AGENT] = AMDI_H2_FIELD("user-agent", "");
     field_set_value(&fields[REQUEST_AGENT], agent);
+    fields[REQUEST_ACCEPT_ENCODING] =
+            AMDI_H2_FIELD(AMDI_ACCEPT_ENCODING_FIELD, AMDI_ACCEPT_ENCODING);
     fields[REQUEST_TIMEOUT] = AMDI_H2_FIELD("grpc-timeout", "");
     // Every value is another one: it would only push others out of the tables.
     fields[REQUEST_TIMEOUT].is_secret = true;
@@ -140,12 +144,16 @@ amdi_request_fill(const struct amdi_request *request,
 {
     memcpy(out->at, request_template->fields, sizeof(request_template->fields));
     field_set_value(&out->at[REQUEST_PATH], path);
-    out->count = AMDI_REQUEST_OWN_FIELDS;
+    out->count = AMDI_REQUEST_TEMPLATE_FIELDS;
     if (timeout_ns > 0) {
         amdi_timeout_format(timeout_ns, out->timeout);
         field_set_value(&out->at[REQUEST_TIMEOUT], out->timeout);
     } else {
         out->count--; // it is the last of our own
+    }
+    if (request->is_gzipped) {
+        out->at[out->count++] =
+                AMDI_H2_FIELD(AMDI_ENCODING_FIELD, AMDI_ENCODING_GZIP);
     }
     if (request->nmetadata > 0) {
         memcpy(&out->at[out->count], request->metadata,

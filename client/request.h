@@ -8,11 +8,14 @@
 #include "common/h2.h"
 #include "common/timeout.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// All fields but the user's: the seven of every request, and grpc-timeout.
-#define AMDI_REQUEST_OWN_FIELDS 8u
+// The eight fields of every request, and grpc-timeout.
+#define AMDI_REQUEST_TEMPLATE_FIELDS 9u
+// All fields but the user's: these, and grpc-encoding.
+#define AMDI_REQUEST_OWN_FIELDS (AMDI_REQUEST_TEMPLATE_FIELDS + 1)
 
 // Servers refuse more fields than these.
 #define AMDI_REQUEST_METADATA_FIELDS 100u
@@ -22,7 +25,7 @@
 
 /** What all requests of a channel have in common. */
 struct amdi_request_template {
-    struct amdi_h2_field fields[AMDI_REQUEST_OWN_FIELDS];
+    struct amdi_h2_field fields[AMDI_REQUEST_TEMPLATE_FIELDS];
     char *user_agent; // owned
 };
 
@@ -36,6 +39,7 @@ void amdi_request_template_fini(struct amdi_request_template *request_template);
 struct amdi_request {
     struct amdi_h2_field *metadata; // the user's, in their order
     size_t nmetadata;
+    bool is_gzipped; // the messages may be compressed
 };
 
 /** Room for all fields of a request. */

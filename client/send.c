@@ -1,6 +1,9 @@
 /** A call's request messages. */
 #include "client/channel.h"
 #include "client/client_call.h"
+#include "common/alloc.h"
+#include "common/compress.h"
+#include "common/frame.h"
 #include "common/thread.h"
 
 #include <string.h>
@@ -26,6 +29,41 @@ message_write(uint8_t *out, const void *arg)
     (void)protobuf_c_message_pack(arg, out); // as long as it was measured
 }
 
+/** Returns the message compressed, owned; NULL: it does not get shorter. */
+static amdrpc_err
+call_deflate(size_t len, void (*write)(uint8_t *out, const void *arg),
+        const void *arg, struct amdi_message **out)
+{
+    uint8_t *plain = len > UINT32_MAX ? NULL : amdi_alloc(len + 1);
+    amdrpc_err err;
+
+    if (plain == NULL) {
+        return len > UINT32_MAX ? AMDRPC_ELIMIT : AMDRPC_ENOMEM;
+    }
+    write(plain, arg);
+    err = amdi_gzip_deflate(plain, (uint32_t)len, out);
+    amdi_free(plain);
+    return err;
+}
+
+/** Adds the message compressed; AMDRPC_EUNSUPPORTED: send it plain. */
+static amdrpc_err
+call_push_compressed(struct amdrpc_client_call *call, size_t len,
+        bool may_block, void (*write)(uint8_t *out, const void *arg),
+        const void *arg)
+{
+    struct amdi_message *message = NULL;
+    amdrpc_err err = call_deflate(len, write, arg, &message);
+
+    if (err == AMDRPC_OK) {
+        err = message == NULL
+                ? AMDRPC_EUNSUPPORTED
+                : amdi_outbox_push_message(&call->outbox, message, may_block);
+    }
+    amdi_free(message);
+    return err;
+}
+
 static amdrpc_err
 call_push(struct amdrpc_client_call *call, size_t len, bool may_block,
         struct amdi_arena *arena, void (*write)(uint8_t *out, const void *arg),
@@ -34,8 +72,15 @@ call_push(struct amdrpc_client_call *call, size_t len, bool may_block,
     if (len > call->channel->options.max_send_message_bytes) {
         return AMDRPC_ELIMIT;
     }
-    amdrpc_err err =
-            amdi_outbox_push(&call->outbox, len, may_block, arena, write, arg);
+    amdrpc_err err = AMDRPC_EUNSUPPORTED;
+
+    if (call->is_compressing) {
+        err = call_push_compressed(call, len, may_block, write, arg);
+    }
+    if (err == AMDRPC_EUNSUPPORTED) {
+        err = amdi_outbox_push(
+                &call->outbox, len, may_block, arena, write, arg);
+    }
     // The outbox closes with the call.
     return err == AMDRPC_ECANCELED ? AMDRPC_ECLOSED : err;
 }
@@ -94,6 +139,12 @@ amdrpc_client_call_send_bytes(
         call_sent(call);
     }
     return err;
+}
+
+void
+amdrpc_client_call_set_compression(amdrpc_client_call *call, bool is_on)
+{
+    call->is_compressing = is_on && call->request.is_gzipped;
 }
 
 void

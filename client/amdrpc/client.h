@@ -25,7 +25,7 @@ typedef struct amdrpc_client_call amdrpc_client_call;
 typedef struct amdrpc_channel_options {
     uint32_t connections;            // 1; calls go to the least busy one
     uint32_t connect_timeout_ms;     // 20 s
-    uint32_t max_recv_message_bytes; // 4 MiB
+    uint32_t max_recv_message_bytes; // 4 MiB, after decompression
     uint32_t max_send_message_bytes; // unlimited
     uint32_t max_queued_bytes;       // 256 KiB: a call's unsent messages
     const char *user_agent;          // put before our own; copied
@@ -58,6 +58,7 @@ typedef struct amdrpc_call_options {
     int64_t timeout_ms; // 0: none. Sent as grpc-timeout and kept here
     const amdrpc_metadata *metadata; // borrowed until the call has started
     bool wait_for_ready; // wait for a connection rather than UNAVAILABLE
+    bool compress;       // the request's messages, by gzip
 } amdrpc_call_options;
 
 /**
@@ -96,6 +97,15 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_send(
 AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_send_bytes(
         amdrpc_client_call *call, const void *data, size_t len);
 
+/**
+ * Lets the messages sent from now on be compressed, or not. Without effect on
+ * a call that was not started with `compress`, and on messages that would not
+ * get shorter.
+ *
+ * Thread:  the writer's
+ */
+void amdrpc_client_call_set_compression(amdrpc_client_call *call, bool is_on);
+
 /** Says that no more messages follow. Unary requests are closed by `send`. */
 void amdrpc_client_call_close_send(amdrpc_client_call *call);
 
@@ -116,6 +126,9 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_recv(amdrpc_client_call *call,
 AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_recv_bytes(
         amdrpc_client_call *call, int64_t timeout_ms, const void **out_data,
         size_t *out_len);
+
+/** Tells whether the message read last came compressed. Thread: the reader's */
+bool amdrpc_client_call_was_compressed(const amdrpc_client_call *call);
 
 /**
  * Called on the channel's loop thread, never under a lock, never after the

@@ -1,4 +1,7 @@
 /** Tests the statuses of calls that go wrong. */
+#include "common/alloc.h"
+#include "common/compress.h"
+#include "common/frame.h"
 #include "tests/integration/client.h"
 #include "tests/support/runner.h"
 
@@ -242,6 +245,61 @@ START_TEST(message_that_does_not_parse_ends_the_stream)
 }
 END_TEST
 
+/** Begins an answer that says that messages may be compressed. */
+static void
+peer_respond_gzip(struct test_peer_stream *stream)
+{
+    const struct amdi_h2_field field = AMDI_H2_FIELD("grpc-encoding", "gzip");
+
+    test_peer_respond(stream, &field, 1);
+}
+
+static void
+peer_damaged(struct test_peer_stream *stream, enum test_peer_moment moment)
+{
+    if (moment == PEER_END) {
+        peer_respond_gzip(stream);
+        test_peer_send_raw(stream, "\1\0\0\0\2hi", 7);
+        test_peer_finish(stream, "0", "");
+    }
+}
+
+START_TEST(damaged_compression_is_internal)
+{
+    call_fails_with(
+            peer_damaged, AMDRPC_STATUS_INTERNAL, "response does not parse");
+}
+END_TEST
+
+/** Answers with more zeros than a client takes, compressed. */
+static void
+peer_bomb(struct test_peer_stream *stream, enum test_peer_moment moment)
+{
+    static const uint8_t zeros[5 * 1024 * 1024];
+    uint8_t prefix[AMDI_FRAME_PREFIX_BYTES];
+    struct amdi_message *message = NULL;
+
+    if (moment != PEER_END) {
+        return;
+    }
+    ck_assert_int_eq(
+            amdi_gzip_deflate(zeros, sizeof(zeros), &message), AMDRPC_OK);
+    amdi_frame_write_prefix(prefix, /*compressed=*/true, message->len);
+    peer_respond_gzip(stream);
+    test_peer_send_raw(stream, prefix, sizeof(prefix));
+    test_peer_send_raw(stream, message->data, message->len);
+    test_peer_finish(stream, "0", "");
+    amdi_free(message);
+}
+
+START_TEST(message_too_large_once_decompressed_is_refused)
+{
+    call_fails_with(peer_bomb, AMDRPC_STATUS_RESOURCE_EXHAUSTED,
+            "a response message is larger than max_recv_message_bytes once "
+            "decompressed");
+}
+END_TEST
+
 static void
 peer_compressed(struct test_peer_stream *stream, enum test_peer_moment moment)
 {
@@ -254,8 +312,8 @@ peer_compressed(struct test_peer_stream *stream, enum test_peer_moment moment)
 
 START_TEST(compression_that_was_not_offered_is_internal)
 {
-    call_fails_with(
-            peer_compressed, AMDRPC_STATUS_INTERNAL, "response does not parse");
+    call_fails_with(peer_compressed, AMDRPC_STATUS_INTERNAL,
+            "a response message is compressed by no codec that we have");
 }
 END_TEST
 
@@ -384,6 +442,8 @@ client_failure_suite(void)
     tcase_add_test(tcase, response_that_does_not_parse_is_internal);
     tcase_add_test(tcase, message_that_does_not_parse_ends_the_stream);
     tcase_add_test(tcase, compression_that_was_not_offered_is_internal);
+    tcase_add_test(tcase, damaged_compression_is_internal);
+    tcase_add_test(tcase, message_too_large_once_decompressed_is_refused);
     tcase_add_test(tcase, malformed_prefix_is_internal);
     tcase_add_test(tcase, message_over_the_limit_is_refused_at_its_prefix);
     tcase_add_test(tcase, header_block_over_the_limit_is_refused);

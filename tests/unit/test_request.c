@@ -62,7 +62,7 @@ START_TEST(fields_stand_in_the_order_of_the_protocol)
 {
     ck_assert_int_eq(request_make_fields(0), AMDRPC_OK);
 
-    ck_assert_uint_eq(fields.count, 7);
+    ck_assert_uint_eq(fields.count, 8);
     assert_field(0, ":method", "POST");
     assert_field(1, ":scheme", "http");
     assert_field(2, ":path", "/pkg.Svc/Method");
@@ -70,6 +70,7 @@ START_TEST(fields_stand_in_the_order_of_the_protocol)
     assert_field(4, "te", "trailers");
     assert_field(5, "content-type", "application/grpc");
     assert_field(6, "user-agent", "app/2 amdrpc-c/0.1.0");
+    assert_field(7, "grpc-accept-encoding", "identity,gzip");
 }
 END_TEST
 
@@ -77,8 +78,19 @@ START_TEST(timeout_is_what_is_left)
 {
     ck_assert_int_eq(request_make_fields(1500000000), AMDRPC_OK);
 
-    assert_field(7, "grpc-timeout", "1500m");
-    ck_assert(fields.at[7].is_secret);
+    assert_field(8, "grpc-timeout", "1500m");
+    ck_assert(fields.at[8].is_secret);
+}
+END_TEST
+
+START_TEST(codec_of_the_messages_is_named)
+{
+    request.is_gzipped = true;
+
+    ck_assert_int_eq(request_make_fields(1500000000), AMDRPC_OK);
+
+    assert_field(8, "grpc-timeout", "1500m");
+    assert_field(9, "grpc-encoding", "gzip");
 }
 END_TEST
 
@@ -93,9 +105,9 @@ START_TEST(metadata_follows_in_its_order)
     amdrpc_metadata_destroy(metadata); // the request has copies
     metadata = NULL;
 
-    assert_field(7, "a", "1");
-    assert_field(8, "a", "2");
-    assert_field(9, "x-bin", "/wA");
+    assert_field(8, "a", "1");
+    assert_field(9, "a", "2");
+    assert_field(10, "x-bin", "/wA");
 }
 END_TEST
 
@@ -107,7 +119,7 @@ START_TEST(credentials_stay_out_of_the_tables)
 
     ck_assert_int_eq(request_make_fields(0), AMDRPC_OK);
 
-    ck_assert(fields.at[7].is_secret);
+    ck_assert(fields.at[8].is_secret);
 }
 END_TEST
 
@@ -175,6 +187,7 @@ request_suite(void)
     tcase_add_checked_fixture(tcase, request_setup, request_teardown);
     tcase_add_test(tcase, fields_stand_in_the_order_of_the_protocol);
     tcase_add_test(tcase, timeout_is_what_is_left);
+    tcase_add_test(tcase, codec_of_the_messages_is_named);
     tcase_add_test(tcase, metadata_follows_in_its_order);
     tcase_add_test(tcase, credentials_stay_out_of_the_tables);
     tcase_add_test(tcase, too_many_fields_are_refused);
