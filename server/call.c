@@ -5,8 +5,8 @@
 #include "common/clock.h"
 #include "common/frame.h"
 #include "common/log.h"
+#include "server/call_codec.h"
 #include "server/service.h"
-#include "server/unpack.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,23 +52,39 @@ running_settle(const struct amdrpc_call *call)
     }
 }
 
+/**
+ * Settles how the call ends, whatever its handler will say: a request that
+ * cannot be read is no handler's to judge.
+ */
+static void
+call_set_fault(struct amdrpc_call *call, amdrpc_err err, const char *why)
+{
+    static const char format[] = "the request cannot be unpacked: %s";
+    size_t size = sizeof(format) + strlen(why);
+    char *text = amdi_arena_alloc(&call->arena, size);
+
+    if (text != NULL) {
+        (void)snprintf(text, size, format, why); // it fits
+    }
+    call->fault = text != NULL ? text : "the request cannot be unpacked";
+    call->fault_code = err == AMDRPC_EPROTO ? AMDRPC_STATUS_INTERNAL
+                                            : amdrpc_status_from_err(err);
+}
+
 /** The request of a method without request stream, unpacked; or the end. */
 static const ProtobufCMessage *
 call_unpack_request(struct amdrpc_call *call)
 {
-    const struct amdi_message *raw = call->request;
     ProtobufCMessage *msg = NULL;
     char why[AMDI_UNPACK_WHY_BYTES];
-    amdrpc_err err = amdi_unpack(call->method->desc->input, raw->data, raw->len,
-            &call->arena, call->max_decoded_bytes, &msg, why);
+    amdrpc_err err =
+            amdi_call_decode(call, &call->request, &call->arena, &msg, why);
 
     if (err == AMDRPC_OK) {
         return msg;
     }
-    amdrpc_call_finishf(call,
-            err == AMDRPC_EPROTO ? AMDRPC_STATUS_INTERNAL
-                                 : amdrpc_status_from_err(err),
-            "the request cannot be unpacked: %s", why);
+    call_set_fault(call, err, why);
+    amdrpc_call_finish(call, call->fault_code, NULL);
     return NULL;
 }
 
@@ -123,8 +139,13 @@ amdrpc_call_finish(
         amdrpc_call *call, amdrpc_status_code code, const char *message)
 {
     running_settle(call);
-    call->code = code;
-    call->message = call_copy_message(call, message);
+    if (call->fault != NULL) {
+        call->code = call->fault_code;
+        call->message = call->fault;
+    } else {
+        call->code = code;
+        call->message = call_copy_message(call, message);
+    }
     call->sink->finish(call);
 }
 
@@ -199,10 +220,10 @@ amdrpc_call_recv(amdrpc_call *call, const ProtobufCMessage **out)
     if (err != AMDRPC_OK) {
         return err;
     }
-    err = amdi_unpack(call->method->desc->input, raw->data, raw->len, arena,
-            call->max_decoded_bytes, &msg, why);
+    err = amdi_call_decode(call, &raw, arena, &msg, why);
     amdi_free(raw);
     if (err != AMDRPC_OK) {
+        call_set_fault(call, err, why);
         return err == AMDRPC_EPROTO ? AMDRPC_EINVAL : err;
     }
     *out = msg;

@@ -23,6 +23,20 @@ struct amdi_call_after {
     void *arg;
 };
 
+/** How messages are compressed. */
+struct amdi_call_codec {
+    // Set before the call is dispatched, then constant.
+    uint32_t max_message_bytes; // of a request message once decompressed
+    bool accepts_gzip;          // the client does
+
+    // The handler's.
+    bool was_compressed; // the request message that it got last
+    bool is_on;          // compress the next response message
+
+    // The handler's until the initial metadata leaves, then constant.
+    bool is_announced; // grpc-encoding is among the headers
+};
+
 /**
  * Lies in its sink's object (server/stream.h), which owns it and outlives
  * the handler's finish.
@@ -43,6 +57,9 @@ struct amdrpc_call {
     amdrpc_status_code code;          // once finished
     const char *message;              // once finished; in the arena or static
     struct amdi_arena *recv_arena;    // of the message last received
+    const char *fault; // why the last one could not be read; in the arena
+    amdrpc_status_code fault_code;
+    struct amdi_call_codec codec;
 
     // The loop's until the call is dispatched, then its pool's, under its lock.
     struct amdi_queue_entry queue;

@@ -2,6 +2,7 @@
 #include "server/request_head.h"
 
 #include "common/cache.h"
+#include "common/compress.h"
 #include "common/metadata.h"
 #include "common/timeout.h"
 #include "server/service.h"
@@ -147,7 +148,10 @@ static void
 head_set_encoding(
         struct amdi_request_head *head, const struct amdi_h2_field *field)
 {
-    if (!value_is(field, "identity")) {
+    if (value_is(field, AMDI_ENCODING_GZIP)) {
+        head->is_gzipped = true;
+    } else if (!value_is(field, AMDI_ENCODING_IDENTITY)) {
+        head->is_codec_unknown = true;
         head_set_bad(head, AMDRPC_STATUS_UNIMPLEMENTED,
                 "grpc-encoding names a codec that is not supported");
     }
@@ -173,8 +177,11 @@ head_grpc_field(
     }
     if (FIELD_IS(field, "grpc-timeout")) {
         head_set_timeout(head, field);
-    } else if (FIELD_IS(field, "grpc-encoding")) {
+    } else if (FIELD_IS(field, AMDI_ENCODING_FIELD)) {
         head_set_encoding(head, field);
+    } else if (FIELD_IS(field, AMDI_ACCEPT_ENCODING_FIELD)) {
+        head->accepts_gzip =
+                amdi_gzip_is_listed(field->value, field->value_len);
     } else {
         // Trace contexts and statistics are metadata; the rest is ours.
         return !FIELD_IS(field, "grpc-trace-bin") &&

@@ -52,7 +52,10 @@ struct amdi_request_head {
     bool has_path;
     bool has_service; // of the path, when no method
     bool has_grpc_content_type;
-    uint64_t timeout_ns; // 0: none
+    uint64_t timeout_ns;   // 0: none
+    bool is_gzipped;       // grpc-encoding: messages may be compressed
+    bool accepts_gzip;     // grpc-accept-encoding: so may ours
+    bool is_codec_unknown; // grpc-encoding names what we have not
 
     size_t nfields;
     size_t list_bytes;

@@ -1,6 +1,7 @@
 /** The header fields of an answer. */
 #include "server/response.h"
 
+#include "common/compress.h"
 #include "common/encoding.h"
 #include "common/metadata.h"
 
@@ -50,13 +51,24 @@ amdi_response_clear(struct amdi_response *response)
 }
 
 void
-amdi_response_begin(struct amdi_response *response,
+amdi_response_add_codecs(struct amdi_response *response)
+{
+    (void)response_add(response,
+            AMDI_H2_FIELD(AMDI_ACCEPT_ENCODING_FIELD, AMDI_ACCEPT_ENCODING));
+}
+
+void
+amdi_response_begin(struct amdi_response *response, bool is_gzip_announced,
         const struct amdrpc_metadata *initial, struct amdi_arena *arena)
 {
     amdi_response_clear(response);
     (void)response_add(response, AMDI_H2_FIELD(":status", "200"));
     (void)response_add(
             response, AMDI_H2_FIELD("content-type", "application/grpc"));
+    if (is_gzip_announced) {
+        (void)response_add(response,
+                AMDI_H2_FIELD(AMDI_ENCODING_FIELD, AMDI_ENCODING_GZIP));
+    }
     response_add_metadata(response, initial, arena);
 }
 

@@ -18,9 +18,12 @@ struct amdi_response {
     size_t list_bytes; // name + value + 32 for each
 };
 
-/** The first block: ":status" 200, content-type, initial metadata. */
-void amdi_response_begin(struct amdi_response *response,
+/** The first block: ":status" 200, content-type, codec, initial metadata. */
+void amdi_response_begin(struct amdi_response *response, bool is_gzip_announced,
         const struct amdrpc_metadata *initial, struct amdi_arena *arena);
+
+/** Adds the list of the codecs that a client may use. */
+void amdi_response_add_codecs(struct amdi_response *response);
 
 /** The first block of an answer that is no gRPC. */
 void amdi_response_begin_http(

@@ -174,8 +174,8 @@ amdi_stream_send(struct amdi_stream *stream)
         amdi_conn_flush(stream->conn);
         return;
     }
-    amdi_response_begin(
-            &stream->sl->response, stream->call.initial, &stream->sl->scratch);
+    amdi_response_begin(&stream->sl->response, stream->call.codec.is_announced,
+            stream->call.initial, &stream->sl->scratch);
     stream_submit(stream, /*has_body=*/true);
 }
 
@@ -200,18 +200,24 @@ stream_bytes_ready(struct amdi_stream *stream)
 static void
 stream_send_status(struct amdi_stream *stream)
 {
-    const struct amdrpc_metadata *initial =
-            stream->work == AMDI_WORK_DONE ? stream->call.initial : NULL;
+    // The handler may still write to what is its own.
+    bool initial_is_known = stream->work == AMDI_WORK_DONE;
 
     if (stream->has_sent_headers) {
         amdi_h2_resume(stream->conn->h2, stream->id);
         amdi_conn_flush(stream->conn);
         return;
     }
-    amdi_response_begin(&stream->sl->response, initial, &stream->sl->scratch);
+    amdi_response_begin(&stream->sl->response,
+            initial_is_known && stream->call.codec.is_announced,
+            initial_is_known ? stream->call.initial : NULL,
+            &stream->sl->scratch);
     if (stream_bytes_ready(stream) > 0) {
         stream_submit(stream, /*has_body=*/true);
         return;
+    }
+    if (stream->head != NULL && stream->head->is_codec_unknown) {
+        amdi_response_add_codecs(&stream->sl->response);
     }
     stream_add_status(stream); // Trailers-Only
     stream_submit(stream, /*has_body=*/false);

@@ -58,6 +58,24 @@ stream_start(struct amdi_stream *stream)
     amdi_server_loop_start_call(stream->sl, stream);
 }
 
+/** Settles which messages may be compressed, in both directions. */
+static void
+stream_set_codec(
+        struct amdi_stream *stream, const struct amdi_request_head *head)
+{
+    const amdrpc_server_options *options = &stream->sl->server->options;
+    struct amdi_call_codec *codec = &stream->call.codec;
+
+    stream->reader.refuses_compressed = !head->is_gzipped;
+    if (stream->streaming != NULL) {
+        stream->streaming->in.reader.refuses_compressed = !head->is_gzipped;
+    }
+    codec->max_message_bytes = options->max_recv_message_bytes;
+    codec->accepts_gzip = head->accepts_gzip;
+    codec->is_announced = options->compress && head->accepts_gzip;
+    codec->is_on = codec->is_announced;
+}
+
 static void
 stream_serve(struct amdi_stream *stream, const struct amdi_request_head *head)
 {
@@ -67,6 +85,7 @@ stream_serve(struct amdi_stream *stream, const struct amdi_request_head *head)
         amdi_stream_fail(stream, AMDRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
         return;
     }
+    stream_set_codec(stream, head);
     stream_start_deadline(stream, head->timeout_ns);
     if (amdrpc_method_has_request_stream(desc)) {
         stream_start(stream);
@@ -113,6 +132,10 @@ stream_on_bad_request(struct amdi_stream *stream, amdrpc_err err)
     } else if (err == AMDRPC_EPROTO) {
         message = "the request is not made of gRPC messages";
         code = AMDRPC_STATUS_INTERNAL;
+    } else if (err == AMDRPC_EUNSUPPORTED) {
+        message = "a message is marked as compressed, but grpc-encoding names "
+                  "no codec";
+        code = AMDRPC_STATUS_INTERNAL;
     } else if (err == AMDRPC_EEXIST) {
         message = "the method takes one request message, and more than one "
                   "came";
@@ -146,10 +169,9 @@ stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len)
         if (msg == NULL) {
             continue;
         }
-        if (stream->call.request != NULL || msg->is_compressed) {
-            err = msg->is_compressed ? AMDRPC_EPROTO : AMDRPC_EEXIST;
+        if (stream->call.request != NULL) {
             amdi_free(msg);
-            return err;
+            return AMDRPC_EEXIST;
         }
         stream->call.request = msg;
     }

@@ -1,11 +1,14 @@
 /** The sinks of streams: what handlers do, brought to the loop. */
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/compress.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/stream.h"
+
+#include <string.h>
 
 /* ---- the handler's side ---- */
 
@@ -56,6 +59,31 @@ frame_write(uint8_t *out, const void *arg)
 }
 
 static amdrpc_err
+unary_reply_compressed(
+        struct amdi_stream *stream, const ProtobufCMessage *msg, size_t len)
+{
+    struct amdi_message *message = NULL;
+    amdrpc_err err = amdi_gzip_pack(msg, len, &message);
+
+    if (err != AMDRPC_OK || message == NULL) {
+        return err;
+    }
+    stream->reply = amdi_arena_alloc(
+            &stream->call.arena, message->len + AMDI_FRAME_PREFIX_BYTES);
+    if (stream->reply == NULL) {
+        err = AMDRPC_ENOMEM;
+    } else {
+        amdi_frame_write_prefix(
+                stream->reply, /*compressed=*/true, message->len);
+        memcpy(stream->reply + AMDI_FRAME_PREFIX_BYTES, message->data,
+                message->len);
+        stream->reply_len = message->len + AMDI_FRAME_PREFIX_BYTES;
+    }
+    amdi_free(message);
+    return err;
+}
+
+static amdrpc_err
 unary_send(amdrpc_call *call, const ProtobufCMessage *msg)
 {
     struct amdi_stream *stream = amdi_stream_of(call);
@@ -66,7 +94,10 @@ unary_send(amdrpc_call *call, const ProtobufCMessage *msg)
     if (stream->reply != NULL) {
         return AMDRPC_ESTATE;
     }
-    if (err != AMDRPC_OK) {
+    if (err == AMDRPC_OK && call->codec.is_on) {
+        err = unary_reply_compressed(stream, msg, len);
+    }
+    if (err != AMDRPC_OK || stream->reply != NULL) {
         return err;
     }
     reply = amdi_arena_alloc(&call->arena, len + AMDI_FRAME_PREFIX_BYTES);
@@ -80,6 +111,40 @@ unary_send(amdrpc_call *call, const ProtobufCMessage *msg)
     return AMDRPC_OK;
 }
 
+/** Queues the message compressed; AMDRPC_EUNSUPPORTED: send it plain. */
+static amdrpc_err
+stream_push_compressed(struct amdi_outbox *out, const ProtobufCMessage *msg,
+        size_t len, bool may_block)
+{
+    struct amdi_message *message = NULL;
+    amdrpc_err err = amdi_gzip_pack(msg, len, &message);
+
+    if (err == AMDRPC_OK) {
+        err = message == NULL
+                ? AMDRPC_EUNSUPPORTED
+                : amdi_outbox_push_message(out, message, may_block);
+    }
+    amdi_free(message);
+    return err;
+}
+
+static amdrpc_err
+stream_push(struct amdi_stream *stream, const ProtobufCMessage *msg, size_t len,
+        bool may_block)
+{
+    struct amdi_outbox *out = &stream->streaming->out;
+    amdrpc_err err = AMDRPC_EUNSUPPORTED;
+
+    if (stream->call.codec.is_on) {
+        err = stream_push_compressed(out, msg, len, may_block);
+    }
+    if (err == AMDRPC_EUNSUPPORTED) {
+        err = amdi_outbox_push(
+                out, len, may_block, /*arena=*/NULL, frame_write, msg);
+    }
+    return err;
+}
+
 static amdrpc_err
 stream_send(amdrpc_call *call, const ProtobufCMessage *msg)
 {
@@ -89,8 +154,7 @@ stream_send(amdrpc_call *call, const ProtobufCMessage *msg)
     amdrpc_err err = sink_check_size(stream, len);
 
     if (err == AMDRPC_OK) {
-        err = amdi_outbox_push(&stream->streaming->out, len, may_block,
-                /*arena=*/NULL, frame_write, msg);
+        err = stream_push(stream, msg, len, may_block);
     }
     if (err == AMDRPC_OK) {
         atomic_store_explicit(

@@ -55,6 +55,17 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_call_send(
         amdrpc_call *call, const ProtobufCMessage *msg);
 
 /**
+ * Lets the messages sent from now on be compressed, or not. A wish: messages
+ * stay plain for a client that takes no codec of ours, and those that would
+ * not get shorter. Its first "on" must come before the initial metadata
+ * leaves, which names the codec. At the start it is as the server's options
+ * say.
+ *
+ * Thread:  the handler's
+ */
+void amdrpc_call_set_compression(amdrpc_call *call, bool is_on);
+
+/**
  * Ends the call. Messages queued before are delivered first, if the client
  * still listens. The first end counts; after a cancellation it is a no-op
  * but for giving the call back.
@@ -111,12 +122,16 @@ bool amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total);
  * @out     borrowed from the call until the next amdrpc_call_recv or finish
  * Errors:  AMDRPC_EEND      the client has sent its last message
  *          AMDRPC_EAGAIN    none yet; wait for on_readable
- *          AMDRPC_EINVAL    the bytes are no such message; finish the call
+ *          AMDRPC_EINVAL    the bytes are no such message; finish the call,
+ *                           which tells the client so whatever is given there
  *          AMDRPC_ECANCELED the call has ended
  *          AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_call_recv(
         amdrpc_call *call, const ProtobufCMessage **out);
+
+/** Tells whether the request message got last came compressed. */
+bool amdrpc_call_was_compressed(const amdrpc_call *call);
 
 /* ---- events ---- */
 

@@ -71,6 +71,9 @@ typedef struct amdrpc_server_options {
     uint32_t max_workers; // 8 * CPUs, or `workers` if that is set
     // Every method not marked inline is dispatched like this.
     amdrpc_dispatch dispatch;
+    // Messages are compressed for clients that take it;
+    // amdrpc_call_set_compression decides otherwise for a call.
+    bool compress;
 
     // What there may be at once.
     uint32_t max_connections;             // 10000

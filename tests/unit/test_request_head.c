@@ -343,6 +343,18 @@ START_TEST(bad_timeout_is_internal)
 }
 END_TEST
 
+START_TEST(gzip_is_served)
+{
+    good_fields();
+    ck_assert(field("grpc-encoding", "gzip"));
+    ck_assert(field("grpc-accept-encoding", "identity,gzip"));
+
+    end_serves();
+    ck_assert(head->is_gzipped);
+    ck_assert(head->accepts_gzip);
+}
+END_TEST
+
 START_TEST(unknown_codec_is_unimplemented)
 {
     good_fields();
@@ -547,6 +559,7 @@ add_grpc_cases(Suite *suite)
     tcase_add_test(grpc, long_unknown_path_is_quoted_in_part);
     tcase_add_loop_test(grpc, timeout_is_read, 0, COUNT(timeouts));
     tcase_add_loop_test(grpc, bad_timeout_is_internal, 0, COUNT(bad_timeouts));
+    tcase_add_test(grpc, gzip_is_served);
     tcase_add_test(grpc, unknown_codec_is_unimplemented);
     tcase_add_loop_test(
             grpc, field_of_the_protocol_is_no_metadata, 0, COUNT(own_fields));

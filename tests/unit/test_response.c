@@ -80,7 +80,7 @@ add_status(amdrpc_status_code code, const char *message)
 
 START_TEST(first_block_begins_with_the_status)
 {
-    amdi_response_begin(&response, NULL, &arena);
+    amdi_response_begin(&response, false, NULL, &arena);
 
     ck_assert_uint_eq(response.nfields, 2);
     ck_assert_mem_eq(response.fields[0].name, ":status", 7);
@@ -89,12 +89,29 @@ START_TEST(first_block_begins_with_the_status)
 }
 END_TEST
 
+START_TEST(codec_of_the_messages_is_named)
+{
+    amdi_response_begin(&response, true, NULL, &arena);
+
+    has_field("grpc-encoding", "gzip");
+}
+END_TEST
+
+START_TEST(codecs_for_requests_are_listed)
+{
+    amdi_response_clear(&response);
+    amdi_response_add_codecs(&response);
+
+    has_field("grpc-accept-encoding", "identity,gzip");
+}
+END_TEST
+
 START_TEST(metadata_is_in_its_wire_form)
 {
     add_metadata("x-text", "hello", 5);
     add_metadata("x-bin", "\0\xff", 2);
 
-    amdi_response_begin(&response, &metadata, &arena);
+    amdi_response_begin(&response, false, &metadata, &arena);
 
     has_field("x-text", "hello");
     has_field("x-bin", "AP8");
@@ -268,6 +285,8 @@ make_suite(void)
 
     tcase_add_checked_fixture(first, setup, teardown);
     tcase_add_test(first, first_block_begins_with_the_status);
+    tcase_add_test(first, codec_of_the_messages_is_named);
+    tcase_add_test(first, codecs_for_requests_are_listed);
     tcase_add_test(first, metadata_is_in_its_wire_form);
     tcase_add_test(first, block_that_is_no_grpc_has_its_own_status);
     suite_add_tcase(suite, first);
