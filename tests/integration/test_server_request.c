@@ -37,7 +37,7 @@ static const struct {
                 AMDRPC_STATUS_UNIMPLEMENTED, "more than one"},
         {"flag", {2, 0, 0, 0, 0}, 5, AMDRPC_STATUS_INTERNAL, "gRPC"},
         {"compressed without codec", {1, 0, 0, 0, 0}, 5, AMDRPC_STATUS_INTERNAL,
-                "gRPC"},
+                "names no codec"},
         {"half a prefix", {0, 0, 0}, 3, AMDRPC_STATUS_INTERNAL, "gRPC"},
         {"half a message", {0, 0, 0, 0, 4, 1, 2}, 7, AMDRPC_STATUS_INTERNAL,
                 "gRPC"},

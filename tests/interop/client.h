@@ -4,8 +4,8 @@
 
 #include <amdrpc/client.h>
 
-#include "test_service.amdrpc-client.h"
-#include "test_service.amdrpc.h"
+#include "tests/interop/test_service.amdrpc-client.h"
+#include "tests/interop/test_service.amdrpc.h"
 
 #include <stdbool.h>
 #include <stddef.h>

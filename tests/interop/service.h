@@ -4,7 +4,7 @@
 
 #include <amdrpc/call.h>
 
-#include "test_service.amdrpc-server.h"
+#include "tests/interop/test_service.amdrpc-server.h"
 
 // A request can ask for any size; the memory for it is the server's.
 #define INTEROP_MAX_SIZE_BYTES (16 * 1024 * 1024)
