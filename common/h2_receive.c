@@ -55,16 +55,21 @@ is_in_data(const struct amdi_h2 *h2)
     return h2->data.type == AMDI_H2_DATA && h2->data_left > 0;
 }
 
-/** Sends WINDOW_UPDATE once half of a window has been consumed. */
+/**
+ * Sends WINDOW_UPDATE once half of a window has been consumed; an eighth is
+ * enough for a peer that has used half of it, lest it wait for the other
+ * bytes to be taken.
+ */
 static uint32_t
-window_update(struct amdi_h2 *h2, int32_t stream_id, uint32_t nconsumed,
-        uint32_t window)
+window_update(struct amdi_h2 *h2, int32_t stream_id, uint32_t nreceived,
+        uint32_t nconsumed, uint32_t window)
 {
     const struct amdi_h2_frame frame = {
             .len = 4, .type = AMDI_H2_WINDOW_UPDATE, .stream_id = stream_id};
     uint8_t payload[4];
+    uint32_t enough = nreceived < window / 2 ? window / 2 : window / 8;
 
-    if (nconsumed == 0 || nconsumed < window / 2) {
+    if (nconsumed == 0 || nconsumed < enough) {
         return 0;
     }
     amdi_h2_put_u32(payload, nconsumed);
@@ -92,8 +97,8 @@ amdi_h2_give_back(struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len)
     uint32_t n = 0;
 
     h2->nconsumed += len;
-    n = window_update(
-            h2, 0, h2->nconsumed, h2->options.connection_window_bytes);
+    n = window_update(h2, 0, h2->nreceived, h2->nconsumed,
+            h2->options.connection_window_bytes);
     h2->nconsumed -= n;
     h2->nreceived -= n;
     if (stream == NULL) {
@@ -105,8 +110,8 @@ amdi_h2_give_back(struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len)
             stream->state != H2_STREAM_LOCAL_CLOSED) {
         return;
     }
-    n = window_update(
-            h2, stream->id, stream->nconsumed, h2->options.stream_window_bytes);
+    n = window_update(h2, stream->id, stream->nreceived, stream->nconsumed,
+            h2->options.stream_window_bytes);
     stream->nconsumed -= n;
     stream->nreceived -= n;
 }
