@@ -100,6 +100,9 @@ amdi_address_local_port(int fd)
     if (storage.ss_family == AF_INET6) {
         return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
     }
+    if (storage.ss_family != AF_INET) {
+        return 0;
+    }
     return ntohs(((struct sockaddr_in *)&storage)->sin_port);
 }
 

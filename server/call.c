@@ -28,6 +28,7 @@ amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink)
 {
     memset(call, 0, sizeof(*call));
     call->sink = sink;
+    call->identity = "";
     amdi_arena_init(&call->arena, /*max_bytes=*/0);
     amdi_list_init(&call->queue.node);
     atomic_init(&call->is_cancelled, false);
@@ -271,6 +272,12 @@ const char *
 amdrpc_call_get_peer(const amdrpc_call *call)
 {
     return call->sink->get_peer(call);
+}
+
+const char *
+amdrpc_call_get_identity(const amdrpc_call *call)
+{
+    return call->identity;
 }
 
 const char *

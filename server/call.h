@@ -46,6 +46,7 @@ struct amdrpc_call {
     const struct amdi_sink_ops *sink;
     struct amdi_method *method;
     const struct amdrpc_metadata *metadata; // what the client sent; borrowed
+    const char *identity;                   // "" for none
     uint64_t deadline_at_ms;                // of amdi_clock
     uint32_t max_decoded_bytes; // that a request message may unpack to
 

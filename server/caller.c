@@ -33,17 +33,26 @@ caller_of_host(const struct amdi_peer *peer)
             text, colon == NULL ? strlen(text) : (size_t)(colon - text));
 }
 
+static uint64_t
+caller_of_name(const char *identity, const struct amdi_peer *peer)
+{
+    return identity[0] == '\0'
+            ? caller_of_peer(peer)
+            : amdi_caller_of_text(identity, strlen(identity));
+}
+
 uint64_t
 amdi_caller_of(const amdrpc_policy *policy, const amdrpc_metadata *metadata,
-        const struct amdi_peer *peer)
+        const struct amdi_peer *peer, const char *identity)
 {
     const amdrpc_metadata_field *field = NULL;
 
     switch (policy->fair_by) {
     case AMDRPC_FAIR_BY_DEFAULT:
     case AMDRPC_FAIR_BY_PEER:
-    case AMDRPC_FAIR_BY_NAME: // no connection is authenticated yet
         break;
+    case AMDRPC_FAIR_BY_NAME:
+        return caller_of_name(identity, peer);
     case AMDRPC_FAIR_BY_HOST:
         return caller_of_host(peer);
     case AMDRPC_FAIR_BY_METADATA:

@@ -15,8 +15,12 @@ struct amdi_peer;
  */
 uint64_t amdi_caller_of_text(const char *text, size_t len);
 
-/** The caller of a call with that metadata, from that peer. */
+/**
+ * The caller of a call with that metadata, from that peer, who has the name
+ * @identity ("" for none).
+ */
 uint64_t amdi_caller_of(const amdrpc_policy *policy,
-        const amdrpc_metadata *metadata, const struct amdi_peer *peer);
+        const amdrpc_metadata *metadata, const struct amdi_peer *peer,
+        const char *identity);
 
 #endif

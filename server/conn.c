@@ -107,13 +107,34 @@ conn_on_drained(void *ctx)
     amdi_conn_flush(ctx);
 }
 
+/** The TLS handshake is done: HTTP/2 begins. */
+static void
+conn_on_connected(void *ctx)
+{
+    struct amdi_conn *conn = ctx;
+    const char *identity = amdi_transport_get_identity(conn->transport);
+
+    if (amdi_peer_set_identity(conn->peer, identity) != AMDRPC_OK) {
+        amdi_conn_close(conn, amdrpc_err_text(AMDRPC_ENOMEM));
+        return;
+    }
+    if (conn->state == AMDI_CONN_OPEN) {
+        conn_start_timer(conn, conn->sl->server->options.handshake_timeout_ms);
+    }
+    amdi_conn_flush(conn);
+}
+
 static void
 conn_on_closed(void *ctx, amdrpc_err err)
 {
-    amdi_conn_close(ctx, amdrpc_err_text(err));
+    struct amdi_conn *conn = ctx;
+    const char *reason = amdi_transport_get_reason(conn->transport);
+
+    amdi_conn_close(conn, reason[0] != '\0' ? reason : amdrpc_err_text(err));
 }
 
 static const struct amdi_transport_events transport_events = {
+        .on_connected = conn_on_connected,
         .on_read = conn_on_read,
         .on_drained = conn_on_drained,
         .on_closed = conn_on_closed,
@@ -240,7 +261,10 @@ conn_on_timer(struct amdi_timer *timer)
 
     switch (conn->state) {
     case AMDI_CONN_OPEN:
-        amdi_conn_close(conn, "no HTTP/2 preface came in time");
+        amdi_conn_close(conn,
+                amdi_transport_is_blocked(conn->transport)
+                        ? "the TLS handshake was not done in time"
+                        : "no HTTP/2 preface came in time");
         break;
     case AMDI_CONN_DRAINING:
         amdi_conn_finish_drain(conn);
@@ -313,9 +337,10 @@ conn_open_session(struct amdi_conn *conn)
 }
 
 static amdrpc_err
-conn_open_transport(struct amdi_conn *conn, int fd)
+conn_open_transport(struct amdi_conn *conn, int fd, amdrpc_tls *tls)
 {
     char text[64];
+    amdrpc_err err;
 
     amdi_socket_format_peer(fd, text, sizeof(text));
     conn->peer = amdi_peer_create(text);
@@ -323,8 +348,11 @@ conn_open_transport(struct amdi_conn *conn, int fd)
         (void)close(fd); // nothing was written to it
         return AMDRPC_ENOMEM;
     }
-    return amdi_transport_create(
+    err = amdi_transport_create(
             conn->sl->loop, fd, &transport_events, conn, &conn->transport);
+    return err == AMDRPC_OK && tls != NULL
+            ? amdi_transport_secure(conn->transport, tls, NULL)
+            : err;
 }
 
 static void
@@ -346,8 +374,8 @@ conn_start(struct amdi_conn *conn)
 }
 
 amdrpc_err
-amdi_conn_create(
-        struct amdi_server_loop *sl, int fd, struct amdi_address_entry *address)
+amdi_conn_create(struct amdi_server_loop *sl, int fd, amdrpc_tls *tls,
+        struct amdi_address_entry *address)
 {
     struct amdi_conn *conn = amdi_zalloc(sizeof(*conn));
     amdrpc_err err = AMDRPC_ENOMEM;
@@ -365,7 +393,7 @@ amdi_conn_create(
     amdi_hook_init(&conn->flush, conn_on_turn_end);
     amdi_hook_init(&conn->reap, conn_on_reap);
     conn->go_on.run = conn_on_go_on;
-    err = conn_open_transport(conn, fd);
+    err = conn_open_transport(conn, fd, tls);
     if (err == AMDRPC_OK) {
         err = conn_open_session(conn);
     }

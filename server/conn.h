@@ -21,6 +21,13 @@ struct amdi_peer *amdi_peer_ref(struct amdi_peer *peer);
 void amdi_peer_unref(struct amdi_peer *peer);
 const char *amdi_peer_text(const struct amdi_peer *peer);
 
+/** The name in the peer's certificate, before the first call; copied. */
+AMDRPC_NODISCARD amdrpc_err amdi_peer_set_identity(
+        struct amdi_peer *peer, const char *identity);
+
+/** "" for none. */
+const char *amdi_peer_identity(const struct amdi_peer *peer);
+
 enum amdi_conn_state {
     AMDI_CONN_OPEN,      // serving
     AMDI_CONN_DRAINING,  // first GOAWAY is out, waiting for the PING's answer
@@ -57,11 +64,12 @@ struct amdi_conn {
  * Serves an accepted socket.
  *
  * @fd       taken
+ * @tls      what secures it, for the connection's life; NULL: nothing
  * @address  taken: counts this connection
  * Errors:  AMDRPC_ENOMEM, AMDRPC_EIO; the socket is closed
  */
 AMDRPC_NODISCARD amdrpc_err amdi_conn_create(struct amdi_server_loop *sl,
-        int fd, struct amdi_address_entry *address);
+        int fd, amdrpc_tls *tls, struct amdi_address_entry *address);
 
 /** Writes what the session has, at the end of the turn. */
 void amdi_conn_flush(struct amdi_conn *conn);

@@ -5,6 +5,7 @@
 #include "common/alloc.h"
 #include "common/log.h"
 #include "server/conn.h"
+#include "server/listen_socket.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 
@@ -12,9 +13,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+// Of a Unix socket's file: its owner.
+#define DEFAULT_SOCKET_MODE 0600u
 
 // Connections taken before others on this loop have their turn.
 #define ACCEPTS_PER_TURN 64
@@ -23,7 +28,8 @@ struct amdi_listener {
     // Setup, then the first loop's.
     struct amdrpc_server *server; // borrowed
     struct amdi_listener *next;
-    int fd;              // owned; -1 once closed
+    struct amdi_listen_socket socket; // owned
+    amdrpc_tls *tls;                  // counted; NULL: plaintext
     int spare_fd;        // owned; given up to refuse what we have no room for
     struct event *event; // owned
     uint32_t next_loop;
@@ -35,29 +41,33 @@ struct handover {
     struct amdi_task task;
     struct amdi_server_loop *sl;
     struct amdi_address_entry *address;
+    amdrpc_tls *tls; // the listener's, which is there as long as its server
     int fd;
 };
 
 amdrpc_err
 amdi_listener_open(struct amdrpc_server *server, const char *address,
-        struct amdi_listener **out, uint16_t *out_port)
+        const amdrpc_listen_options *options, struct amdi_listener **out,
+        uint16_t *out_port)
 {
     struct amdi_listener *listener = amdi_zalloc(sizeof(*listener));
-    amdrpc_err err = AMDRPC_ENOMEM;
+    amdrpc_err err;
 
     if (listener == NULL) {
         return AMDRPC_ENOMEM;
     }
     listener->server = server;
     listener->spare_fd = -1;
-    listener->fd = -1;
-    err = amdi_address_listen(address, &listener->fd);
+    listener->tls = options->tls == NULL ? NULL : amdrpc_tls_ref(options->tls);
+    err = amdi_listen_socket_open(&listener->socket, address,
+            options->socket_mode == 0 ? DEFAULT_SOCKET_MODE
+                                      : options->socket_mode);
     if (err != AMDRPC_OK) {
         amdi_listener_destroy(listener);
         return err;
     }
     if (out_port != NULL) {
-        *out_port = amdi_address_local_port(listener->fd);
+        *out_port = amdi_address_local_port(listener->socket.fd);
     }
     *out = listener;
     return AMDRPC_OK;
@@ -69,10 +79,11 @@ handover_run(struct amdi_task *task)
     struct handover *handover = (struct handover *)task;
     struct amdi_server_loop *sl = handover->sl;
     struct amdi_address_entry *address = handover->address;
+    amdrpc_tls *tls = handover->tls;
     int fd = handover->fd;
 
     amdi_free(handover);
-    if (amdi_conn_create(sl, fd, address) != AMDRPC_OK) {
+    if (amdi_conn_create(sl, fd, tls, address) != AMDRPC_OK) {
         amdi_log_warn("", "conn-refused", "reason=memory");
         atomic_fetch_sub(&sl->server->nconns, 1);
     }
@@ -83,6 +94,15 @@ listener_refuse(int fd, const char *reason)
 {
     amdi_log_warn("", "conn-refused", "reason=%s", reason);
     (void)close(fd); // nothing was written to it
+}
+
+/** Everyone on this machine has the same address: no measure of anything. */
+static uint32_t
+listener_get_address_limit(const struct amdi_listener *listener)
+{
+    return listener->socket.path != NULL
+            ? AMDRPC_NO_LIMIT
+            : listener->server->options.max_connections_per_address;
 }
 
 /** Gives the socket to the loop whose turn it is. */
@@ -99,7 +119,7 @@ listener_hand_over(struct amdi_listener *listener, int fd,
         return;
     }
     if (!amdi_address_count_add(&server->addresses, address,
-                server->options.max_connections_per_address, &entry)) {
+                listener_get_address_limit(listener), &entry)) {
         listener_refuse(fd, "max_connections_per_address");
         return;
     }
@@ -114,6 +134,7 @@ listener_hand_over(struct amdi_listener *listener, int fd,
     handover->sl =
             &server->loops[listener->next_loop++ % server->options.loops];
     handover->address = entry;
+    handover->tls = listener->tls;
     handover->fd = fd;
     amdi_loop_post(handover->sl->loop, &handover->task);
 }
@@ -139,7 +160,7 @@ listener_refuse_one(struct amdi_listener *listener)
     if (listener->spare_fd >= 0) {
         (void)close(listener->spare_fd); // only read from
         listener->spare_fd = -1;
-        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        fd = accept4(listener->socket.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) {
             (void)close(fd); // nothing was written to it
         }
@@ -177,10 +198,7 @@ listener_close(struct amdi_listener *listener)
         event_free(listener->event);
         listener->event = NULL;
     }
-    if (listener->fd >= 0) {
-        (void)close(listener->fd); // no data on a listening socket
-        listener->fd = -1;
-    }
+    amdi_listen_socket_close(&listener->socket);
     if (listener->spare_fd >= 0) {
         (void)close(listener->spare_fd); // only read from
         listener->spare_fd = -1;
@@ -200,7 +218,7 @@ amdi_listener_start(struct amdi_listener *listener)
 
     listener->stop.run = listener_run_stop;
     listener_take_spare(listener);
-    listener->event = event_new(base, listener->fd, EV_READ | EV_PERSIST,
+    listener->event = event_new(base, listener->socket.fd, EV_READ | EV_PERSIST,
             listener_on_readable, listener);
     if (listener->event == NULL || event_add(listener->event, NULL) != 0) {
         return AMDRPC_ENOMEM;
@@ -219,6 +237,7 @@ amdi_listener_destroy(struct amdi_listener *listener)
 {
     if (listener != NULL) {
         listener_close(listener);
+        amdrpc_tls_unref(listener->tls);
         amdi_free(listener);
     }
 }
@@ -233,4 +252,10 @@ void
 amdi_listener_link(struct amdi_listener *listener, struct amdi_listener *next)
 {
     listener->next = next;
+}
+
+amdrpc_tls *
+amdi_listener_get_tls(const struct amdi_listener *listener)
+{
+    return listener->tls;
 }

@@ -3,15 +3,16 @@
 #define AMDI_LISTENER_H
 
 #include <amdrpc/err.h>
+#include <amdrpc/server.h>
 
 #include <stdint.h>
 
 struct amdi_listener;
-struct amdrpc_server;
 
-/** As amdrpc_server_listen. Thread: setup. */
+/** As amdrpc_server_listen_with. Thread: setup. */
 AMDRPC_NODISCARD amdrpc_err amdi_listener_open(struct amdrpc_server *server,
-        const char *address, struct amdi_listener **out, uint16_t *out_port);
+        const char *address, const amdrpc_listen_options *options,
+        struct amdi_listener **out, uint16_t *out_port);
 
 /** Begins to accept, on the server's first loop. Thread: setup. */
 AMDRPC_NODISCARD amdrpc_err amdi_listener_start(struct amdi_listener *listener);
@@ -21,6 +22,9 @@ void amdi_listener_stop(struct amdi_listener *listener);
 
 /** Frees it; its loop has ended or never ran. NULL is accepted. */
 void amdi_listener_destroy(struct amdi_listener *listener);
+
+/** What secures its connections; NULL: nothing. */
+amdrpc_tls *amdi_listener_get_tls(const struct amdi_listener *listener);
 
 /** For the server's list. */
 struct amdi_listener *amdi_listener_next(const struct amdi_listener *listener);

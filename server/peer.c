@@ -6,6 +6,7 @@
 
 struct amdi_peer {
     size_t nrefs;
+    char *identity; // owned; NULL: none
     char text[];
 };
 
@@ -17,6 +18,7 @@ amdi_peer_create(const char *text)
 
     if (peer != NULL) {
         peer->nrefs = 1;
+        peer->identity = NULL;
         memcpy(peer->text, text, len);
     }
     return peer;
@@ -33,6 +35,7 @@ void
 amdi_peer_unref(struct amdi_peer *peer)
 {
     if (peer != NULL && --peer->nrefs == 0) {
+        amdi_free(peer->identity);
         amdi_free(peer);
     }
 }
@@ -41,4 +44,23 @@ const char *
 amdi_peer_text(const struct amdi_peer *peer)
 {
     return peer->text;
+}
+
+amdrpc_err
+amdi_peer_set_identity(struct amdi_peer *peer, const char *identity)
+{
+    char *copy = amdi_strdup(identity);
+
+    if (copy == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    amdi_free(peer->identity);
+    peer->identity = copy;
+    return AMDRPC_OK;
+}
+
+const char *
+amdi_peer_identity(const struct amdi_peer *peer)
+{
+    return peer->identity == NULL ? "" : peer->identity;
 }

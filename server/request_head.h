@@ -59,6 +59,9 @@ struct amdi_request_head {
 
     size_t nfields;
     size_t list_bytes;
+    unsigned auth_generation; // of token_name; 0: not looked up yet
+    const char *token_name;   // see auth.c
+
     amdrpc_status_code bad; // OK, or what a field brought about …
     const char *bad_what;   // … and a static sentence about it
 };

@@ -108,6 +108,7 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     pthread_mutex_init(&server->mtx, NULL);
     cond_init_monotonic(&server->has_changed);
     amdi_service_table_init(&server->services);
+    amdi_auth_init(&server->auth);
     amdi_address_count_init(&server->addresses);
     server->options = complete;
     server_set_limits(server);
@@ -201,6 +202,7 @@ amdrpc_server_destroy(amdrpc_server *server)
     }
     amdi_free(server->loops);
     amdi_dispatcher_destroy(server->dispatcher);
+    amdi_auth_fini(&server->auth);
     amdi_service_table_fini(&server->services);
     amdi_address_count_fini(&server->addresses);
     pthread_cond_destroy(&server->has_changed);
@@ -260,8 +262,17 @@ amdrpc_err
 amdrpc_server_listen(
         amdrpc_server *server, const char *address, uint16_t *out_port)
 {
+    return amdrpc_server_listen_with(server, address, NULL, out_port);
+}
+
+amdrpc_err
+amdrpc_server_listen_with(amdrpc_server *server, const char *address,
+        const amdrpc_listen_options *options, uint16_t *out_port)
+{
+    static const amdrpc_listen_options none;
     struct amdi_listener *listener = NULL;
-    amdrpc_err err = amdi_listener_open(server, address, &listener, out_port);
+    amdrpc_err err = amdi_listener_open(server, address,
+            options == NULL ? &none : options, &listener, out_port);
 
     if (err == AMDRPC_OK) {
         amdi_listener_link(listener, server->listeners);

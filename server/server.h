@@ -5,6 +5,7 @@
 #include <amdrpc/server.h>
 
 #include "server/address_count.h"
+#include "server/auth.h"
 #include "server/request_head.h"
 #include "server/service.h"
 
@@ -30,6 +31,7 @@ struct amdrpc_server {
     struct amdi_request_limits request_limits;
     amdrpc_policy default_policy;
     struct amdi_service_table services;
+    struct amdi_auth auth;
     struct amdi_server_loop *loops;      // owned; options.loops of them
     struct amdi_dispatcher *dispatcher;  // owned
     struct amdi_listener *listeners;     // owned, linked by next

@@ -97,7 +97,7 @@ server_loop_on_hand_over(struct amdi_hook *hook)
         amdi_stream_set_work(stream, AMDI_WORK_OUT);
         if (stream->call.method->policy.dispatch == AMDRPC_DISPATCH_POOL) {
             stream->call.caller = amdi_caller_of(&stream->call.method->policy,
-                    stream->call.metadata, stream->peer);
+                    stream->call.metadata, stream->peer, stream->call.identity);
             amdi_list_push(&pooled, node);
         } else {
             amdi_call_run(&stream->call);

@@ -2,6 +2,7 @@
 #include "server/service.h"
 
 #include "common/alloc.h"
+#include "server/allow.h"
 
 #include <string.h>
 
@@ -218,6 +219,51 @@ amdi_service_table_set_policy(struct amdi_service_table *table,
                 amdi_policy_fill(
                         &method->policy, &method->texts, policy, defaults);
                 has_found = true;
+            }
+        }
+    }
+    return has_found ? AMDRPC_OK : AMDRPC_ENOTFOUND;
+}
+
+/** Tells whether @path is the method's, its service's or everybody's. */
+static bool
+path_covers(const char *path, const char *service, const char *method)
+{
+    size_t len = strlen(path);
+
+    if (strcmp(path, "/") == 0 || strcmp(path, method) == 0) {
+        return true;
+    }
+    return path[len - 1] == '/' && path_is_below(path, len, service);
+}
+
+/** Tells whether @allow goes before what the method has. */
+static bool
+method_takes(const struct amdi_method *method, const struct amdi_allow *allow)
+{
+    return method->allow == NULL ||
+            amdi_allow_is_closer(allow->path, method->allow->path);
+}
+
+amdrpc_err
+amdi_service_table_set_allow(
+        struct amdi_service_table *table, const struct amdi_allow *allow)
+{
+    bool has_found = false;
+
+    for (size_t i = 0; i < table->nservices; i++) {
+        struct service *service = &table->services[i];
+
+        for (size_t k = 0; k < service->desc->nmethods; k++) {
+            struct amdi_method *method = &service->methods[k];
+
+            if (!path_covers(
+                        allow->path, service->desc->name, method->desc->path)) {
+                continue;
+            }
+            has_found = true;
+            if (method_takes(method, allow)) {
+                method->allow = allow;
             }
         }
     }

@@ -15,6 +15,8 @@
 
 struct amdi_worker_pool;
 
+struct amdi_allow;
+
 /** One method that the server serves. */
 struct amdi_method {
     // Constant once the server has started.
@@ -26,6 +28,7 @@ struct amdi_method {
     size_t path_len;
     amdrpc_policy policy; // every field set, but what stands behind max_running
     struct amdi_policy_texts texts; // what policy points to
+    const struct amdi_allow *allow; // borrowed; NULL: everyone may call
     struct amdi_worker_pool *pool;  // borrowed; set when the server starts
 
     // The pool's, under its lock.
@@ -66,6 +69,13 @@ bool amdi_service_table_has_service(
 /** The description of the service at @index, or NULL past the last. */
 const amdrpc_service_desc *amdi_service_table_at(
         const struct amdi_service_table *table, size_t index);
+
+/**
+ * Lets @allow (borrowed) be the rule of its methods, but of those that have a
+ * closer one. Errors as amdrpc_server_allow.
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_service_table_set_allow(
+        struct amdi_service_table *table, const struct amdi_allow *allow);
 
 /** Arguments and errors as amdrpc_server_set_policy; @defaults fills in. */
 AMDRPC_NODISCARD amdrpc_err amdi_service_table_set_policy(

@@ -104,6 +104,12 @@ amdi_stream_on_headers(
     amdi_stats_call_started(
             &stream->sl->stats, amdi_stream_method_index(stream));
     amdi_request_head_judge(head, &verdict);
+    if (verdict.kind == AMDI_REQUEST_SERVE) {
+        // May take the verdict back.
+        (void)amdi_auth_check(&stream->sl->server->auth, head,
+                amdi_peer_identity(stream->peer), &stream->call.identity,
+                &verdict);
+    }
     switch (verdict.kind) {
     case AMDI_REQUEST_SERVE:
         stream_serve(stream, head);

@@ -174,6 +174,12 @@ int64_t amdrpc_call_time_left_ms(const amdrpc_call *call);
 /** The peer's address, "127.0.0.1:40112" or "unix:"; borrowed. */
 const char *amdrpc_call_get_peer(const amdrpc_call *call);
 
+/**
+ * The caller's name: what its bearer token stands for, else the one in its
+ * certificate; "" for an anonymous caller. Borrowed until finish.
+ */
+const char *amdrpc_call_get_identity(const amdrpc_call *call);
+
 /** "/package.Service/Method"; borrowed. */
 const char *amdrpc_call_get_method(const amdrpc_call *call);
 

@@ -5,6 +5,7 @@
 #include <amdrpc/call.h>
 #include <amdrpc/err.h>
 #include <amdrpc/service.h>
+#include <amdrpc/tls.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -198,13 +199,29 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_policy(
  * Opens a listening socket; connections are accepted once the server starts.
  *
  * Thread:        setup
- * @address       "HOST:PORT"; port 0 takes a free one
- * @out_port      the port it listens on; may be NULL
+ * @address       "HOST:PORT", port 0 takes a free one; or "unix:/PATH": a file
+ *                that a process left behind is replaced, and removed at the end
+ * @out_port      the port it listens on, 0 for a Unix socket; may be NULL
  * Errors:        AMDRPC_EINVAL      not such an address
  *                AMDRPC_EADDRINUSE  AMDRPC_EACCES  AMDRPC_EIO
+ *                AMDRPC_ENOTFOUND   no folder for a Unix socket
+ *                AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_listen(
         amdrpc_server *server, const char *address, uint16_t *out_port);
+
+/** Zero fields mean the default. */
+typedef struct amdrpc_listen_options {
+    amdrpc_tls *tls;      // counted; of role SERVER; default: plaintext
+    uint32_t socket_mode; // of a Unix socket's file; default: 0600
+} amdrpc_listen_options;
+
+/**
+ * amdrpc_server_listen with options, which are copied; NULL for all defaults.
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_listen_with(amdrpc_server *server,
+        const char *address, const amdrpc_listen_options *options,
+        uint16_t *out_port);
 
 /**
  * Lists the services: the one that was added at @index, or NULL past the

@@ -66,7 +66,7 @@ server_take(struct amdi_server_loop *sl, int fd)
     atomic_fetch_add(&server->nconns, 1);
     fuzz_check(amdi_address_count_add(
             &server->addresses, &nowhere, /*limit=*/1, &address));
-    fuzz_check(amdi_conn_create(sl, fd, address) == AMDRPC_OK);
+    fuzz_check(amdi_conn_create(sl, fd, /*tls=*/NULL, address) == AMDRPC_OK);
 }
 
 /** What every client begins with, so that inputs need not. */
