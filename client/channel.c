@@ -43,10 +43,12 @@ channel_set_options(
 {
     amdrpc_channel_options *own = &channel->options;
 
-    if (options != NULL) {
-        *own = *options;
-    }
+    *own = *options;
     own->user_agent = NULL; // it is in the requests' template
+    own->authority = NULL;  // as it is there
+    if (own->tls != NULL) {
+        (void)amdrpc_tls_ref(own->tls); // the same
+    }
     option_default(&own->connections, DEFAULT_CONNECTIONS);
     option_default(&own->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS);
     option_default(&own->max_recv_message_bytes, DEFAULT_MAX_RECV_BYTES);
@@ -54,17 +56,45 @@ channel_set_options(
     option_default(&own->max_queued_bytes, DEFAULT_MAX_QUEUED_BYTES);
 }
 
+/** What the server is asked for, and by which name it is known. */
 static amdrpc_err
-channel_start(struct amdrpc_channel *channel, const char *target,
-        const char *user_agent)
+channel_set_authority(struct amdrpc_channel *channel, const char *authority)
+{
+    if (authority == NULL) {
+        authority = channel->target.authority;
+    } else if (!amdi_authority_is_valid(authority)) {
+        return AMDRPC_EINVAL;
+    }
+    channel->authority = amdi_strdup(authority);
+    channel->server_name = amdi_authority_get_host(authority);
+    return channel->authority == NULL || channel->server_name == NULL
+            ? AMDRPC_ENOMEM
+            : AMDRPC_OK;
+}
+
+static amdrpc_err
+channel_set_target(struct amdrpc_channel *channel, const char *target,
+        const amdrpc_channel_options *options)
 {
     amdrpc_err err = amdi_target_parse(target, &channel->target);
 
+    if (err == AMDRPC_OK) {
+        err = channel_set_authority(channel, options->authority);
+    }
     if (err != AMDRPC_OK) {
         return err;
     }
-    err = amdi_request_template_init(
-            &channel->request, channel->target.authority, user_agent);
+    return amdi_request_template_init(&channel->request,
+            options->tls == NULL ? "http" : "https", channel->authority,
+            options->user_agent);
+}
+
+static amdrpc_err
+channel_start(struct amdrpc_channel *channel, const char *target,
+        const amdrpc_channel_options *options)
+{
+    amdrpc_err err = channel_set_target(channel, target, options);
+
     if (err != AMDRPC_OK) {
         return err;
     }
@@ -91,6 +121,9 @@ channel_destroy(struct amdrpc_channel *channel)
     amdi_free(channel->links);
     amdi_request_template_fini(&channel->request);
     amdi_target_fini(&channel->target);
+    amdi_free(channel->authority);
+    amdi_free(channel->server_name);
+    amdrpc_tls_unref(channel->options.tls);
     (void)pthread_cond_destroy(&channel->end_cond); // nobody waits
     (void)pthread_mutex_destroy(&channel->end_mtx); // nobody holds it
     amdi_free(channel);
@@ -100,7 +133,12 @@ amdrpc_err
 amdrpc_channel_create(const char *target, const amdrpc_channel_options *options,
         amdrpc_channel **out)
 {
-    if (options != NULL && options->connections > MAX_CONNECTIONS) {
+    static const amdrpc_channel_options defaults;
+
+    if (options == NULL) {
+        options = &defaults;
+    }
+    if (options->connections > MAX_CONNECTIONS) {
         return AMDRPC_EINVAL;
     }
     struct amdrpc_channel *channel = amdi_zalloc(sizeof(*channel));
@@ -114,8 +152,7 @@ amdrpc_channel_create(const char *target, const amdrpc_channel_options *options,
     (void)pthread_cond_init(&channel->end_cond, NULL); // nor this
     channel_set_options(channel, options);
     amdi_channel_init_calls(channel);
-    amdrpc_err err = channel_start(
-            channel, target, options == NULL ? NULL : options->user_agent);
+    amdrpc_err err = channel_start(channel, target, options);
     if (err != AMDRPC_OK) {
         channel_destroy(channel);
         return err;

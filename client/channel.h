@@ -41,7 +41,9 @@ struct amdrpc_channel {
     // Set at creation.
     struct amdi_loop *loop; // owned
     struct amdi_target target;
-    amdrpc_channel_options options; // no zeros; user_agent owned
+    amdrpc_channel_options options; // no zeros; texts are elsewhere
+    char *authority;                // for :authority; owned
+    char *server_name;              // that its certificate must have; owned
     struct amdi_request_template request;
 
     // Any thread.

@@ -19,6 +19,8 @@
 #include "common/out.h"
 #include "common/transport.h"
 
+#include <stdio.h>
+
 // Windows: what a server may send before we have read it. A stream's bounds
 // the memory of a call that nobody reads; the connection's lets some hundred
 // of such calls stand still before others notice.
@@ -94,20 +96,37 @@ amdi_client_conn_close(struct amdi_client_conn *conn)
     conn_set_state(conn, CONN_CLOSED);
 }
 
+/** Says why, in words: TLS knows more of it than the error says. */
+static void
+conn_format_reason(const struct amdi_client_conn *conn, amdrpc_err err,
+        char *out, size_t size)
+{
+    const char *reason = amdi_transport_get_reason(conn->transport);
+
+    if (reason[0] == '\0') {
+        // One that hangs up before a word is not there to serve either.
+        reason = err == AMDRPC_ECLOSED ? "connection refused"
+                                       : amdrpc_err_text(err);
+    }
+    (void)snprintf(out, size, "%s", reason); // cut when too long
+}
+
 /** The connection is of no use any more: closes it, and tells the link. */
 static void
 conn_lose(struct amdi_client_conn *conn, amdrpc_err err)
 {
     struct amdi_link *link = conn->link;
+    char reason[AMDI_LINK_REASON_BYTES];
 
     if (conn->state == CONN_CLOSED) {
         return;
     }
+    conn_format_reason(conn, err, reason, sizeof(reason));
     amdi_log_debug("", "channel-lost", "target=%s reason=\"%s\"",
-            conn->channel->target.authority, amdrpc_err_text(err));
+            conn->channel->target.authority, reason);
     amdi_client_conn_close(conn);
     if (link != NULL) {
-        amdi_link_on_closed(link, err, conn->has_answered);
+        amdi_link_on_closed(link, reason, conn->has_answered);
     }
 }
 
@@ -381,14 +400,19 @@ conn_start(struct amdi_client_conn *conn, const struct amdi_address *address)
             .connection_window_bytes = CONN_WINDOW_BYTES,
             .max_header_list_bytes = AMDI_CALL_STREAM_HEADER_BYTES,
     };
+    const struct amdrpc_channel *channel = conn->channel;
     amdrpc_err err = amdi_h2_create(&options, &conn_h2_events, conn, &conn->h2);
 
     if (err != AMDRPC_OK) {
         return err;
     }
-    return amdi_transport_connect(conn->channel->loop,
+    err = amdi_transport_connect(channel->loop,
             (const struct sockaddr *)&address->address, address->len,
             &conn_transport_events, conn, &conn->transport);
+    return err == AMDRPC_OK && channel->options.tls != NULL
+            ? amdi_transport_secure(conn->transport, channel->options.tls,
+                      channel->server_name)
+            : err;
 }
 
 amdrpc_err

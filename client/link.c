@@ -242,7 +242,8 @@ amdi_link_on_draining(struct amdi_link *link, bool has_answered)
 }
 
 void
-amdi_link_on_closed(struct amdi_link *link, amdrpc_err err, bool has_answered)
+amdi_link_on_closed(
+        struct amdi_link *link, const char *reason, bool has_answered)
 {
     if (link->state == LINK_READY) {
         link_begin_anew(link, has_answered);
@@ -252,9 +253,6 @@ amdi_link_on_closed(struct amdi_link *link, amdrpc_err err, bool has_answered)
     if (link->next_address < link->addresses.count) {
         link_try_next(link);
     } else {
-        // One that hangs up before a word is not there to serve either.
-        link_fail(link,
-                err == AMDRPC_ECLOSED ? "connection refused"
-                                      : amdrpc_err_text(err));
+        link_fail(link, reason);
     }
 }

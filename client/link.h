@@ -58,8 +58,8 @@ void amdi_link_on_open(struct amdi_link *link);
  */
 void amdi_link_on_draining(struct amdi_link *link, bool has_answered);
 
-/** The connection is lost; it frees itself. */
+/** The connection is lost, for @reason (copied); it frees itself. */
 void amdi_link_on_closed(
-        struct amdi_link *link, amdrpc_err err, bool has_answered);
+        struct amdi_link *link, const char *reason, bool has_answered);
 
 #endif

@@ -32,7 +32,7 @@ field_set_value(struct amdi_h2_field *field, const char *value)
 
 amdrpc_err
 amdi_request_template_init(struct amdi_request_template *request_template,
-        const char *authority, const char *user_agent)
+        const char *scheme, const char *authority, const char *user_agent)
 {
     struct amdi_h2_field *fields = request_template->fields;
     const char *prefix = user_agent == NULL ? "" : user_agent;
@@ -46,7 +46,8 @@ amdi_request_template_init(struct amdi_request_template *request_template,
             *prefix == '\0' ? "" : " "); // it fits
     request_template->user_agent = agent;
     fields[REQUEST_METHOD] = AMDI_H2_FIELD(":method", "POST");
-    fields[REQUEST_SCHEME] = AMDI_H2_FIELD(":scheme", "http");
+    fields[REQUEST_SCHEME] = AMDI_H2_FIELD(":scheme", "");
+    field_set_value(&fields[REQUEST_SCHEME], scheme);
     fields[REQUEST_PATH] = AMDI_H2_FIELD(":path", "");
     fields[REQUEST_AUTHORITY] = AMDI_H2_FIELD(":authority", "");
     field_set_value(&fields[REQUEST_AUTHORITY], authority);

@@ -29,10 +29,11 @@ struct amdi_request_template {
     char *user_agent; // owned
 };
 
-/** @authority: borrowed. @user_agent: put before our own; NULL for none. */
+/** @scheme: static. @authority: borrowed. @user_agent: put before our own; NULL
+ * for none. */
 AMDRPC_NODISCARD amdrpc_err amdi_request_template_init(
-        struct amdi_request_template *request_template, const char *authority,
-        const char *user_agent);
+        struct amdi_request_template *request_template, const char *scheme,
+        const char *authority, const char *user_agent);
 void amdi_request_template_fini(struct amdi_request_template *request_template);
 
 /** What a call adds; zero bytes: nothing. */

@@ -99,6 +99,21 @@ text_split(const char *text, const char **host, size_t *host_len,
     return *host_len > 0 && port_is_valid(*port);
 }
 
+bool
+amdi_authority_is_valid(const char *authority)
+{
+    return authority[0] != '\0' &&
+            authority[strcspn(authority, "/@?# \t\r\n")] == '\0';
+}
+
+char *
+amdi_authority_get_host(const char *authority)
+{
+    const char *host = authority[0] == '[' ? authority + 1 : authority;
+
+    return amdi_strndup(host, strcspn(host, authority[0] == '[' ? "]" : ":"));
+}
+
 static amdrpc_err
 target_read_host(struct amdi_target *target, const char *text)
 {
@@ -106,8 +121,7 @@ target_read_host(struct amdi_target *target, const char *text)
     const char *port = NULL;
     size_t host_len = 0;
 
-    // What becomes :authority must not carry a path, a user or white space.
-    if (text[strcspn(text, "/@?# \t\r\n")] != '\0' ||
+    if (!amdi_authority_is_valid(text) ||
             !text_split(text, &host, &host_len, &port)) {
         return AMDRPC_EINVAL;
     }

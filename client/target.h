@@ -4,6 +4,7 @@
 
 #include <amdrpc/err.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -40,6 +41,12 @@ AMDRPC_NODISCARD amdrpc_err amdi_target_parse(
         const char *text, struct amdi_target *out);
 
 /** Frees what it holds; a zeroed one is accepted. */
+/** Tells whether it can be an :authority: no path, no user, no white space. */
+bool amdi_authority_is_valid(const char *authority);
+
+/** Its host, without port and brackets; owned; NULL without memory. */
+char *amdi_authority_get_host(const char *authority);
+
 void amdi_target_fini(struct amdi_target *target);
 
 /** Takes over as many of the found addresses as fit. */

@@ -7,6 +7,7 @@
 #include <amdrpc/metadata.h>
 #include <amdrpc/service.h>
 #include <amdrpc/status.h>
+#include <amdrpc/tls.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,10 @@ typedef struct amdrpc_channel_options {
     uint32_t max_send_message_bytes; // unlimited
     uint32_t max_queued_bytes;       // 256 KiB: a call's unsent messages
     const char *user_agent;          // put before our own; copied
+    amdrpc_tls *tls; // counted; of role CLIENT; default: plaintext
+    // In place of the target's name, with or without a port: what the server
+    // is asked for, and what its certificate must be for; copied.
+    const char *authority;
 } amdrpc_channel_options;
 
 /**
@@ -38,7 +43,8 @@ typedef struct amdrpc_channel_options {
  * @target   "HOST:PORT", "[::1]:PORT", "dns:///HOST:PORT" or "unix:/PATH"
  * @options  copied; NULL for all defaults
  * @out      returned owned
- * Errors:   AMDRPC_EINVAL (not such a target), AMDRPC_ENOMEM, AMDRPC_EIO
+ * Errors:   AMDRPC_EINVAL (not such a target or authority), AMDRPC_ENOMEM,
+ *           AMDRPC_EIO
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_channel_create(const char *target,
         const amdrpc_channel_options *options, amdrpc_channel **out);

@@ -1,8 +1,12 @@
 /** What the tests of the client have in common. */
 #include "tests/integration/client.h"
 
+#include "tests/support/certs.h"
+
 #include <check.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define METHOD(variable, method_kind)                                \
@@ -20,16 +24,58 @@ METHOD(test_server_streaming, AMDRPC_SERVER_STREAMING);
 METHOD(test_bidi, AMDRPC_BIDI_STREAMING);
 
 struct test_peer *test_peer;
+static amdrpc_tls *test_peer_tls;
 amdrpc_channel *test_channel;
+
+bool
+test_client_has_tls(void)
+{
+    return getenv("AMDRPC_TEST_TLS") != NULL;
+}
+
+/** Both sides' TLS, when the tests run over it. */
+static void
+tls_set(struct test_peer_options *peer, amdrpc_channel_options *channel)
+{
+    struct test_tree tree;
+    char paths[2][PATH_MAX];
+    amdrpc_tls_options server = {.role = AMDRPC_TLS_SERVER};
+    amdrpc_tls_options client = {.role = AMDRPC_TLS_CLIENT};
+
+    test_tree_init(&tree);
+    test_certs_add_usual(&tree);
+    (void)snprintf(paths[0], sizeof(paths[0]), "%s",
+            test_tree_path(&tree, "server.pem"));
+    (void)snprintf(paths[1], sizeof(paths[1]), "%s",
+            test_tree_path(&tree, "server.key"));
+    server.cert_file = paths[0];
+    server.key_file = paths[1];
+    client.ca_file = test_tree_path(&tree, "ca.pem");
+    ck_assert_int_eq(
+            amdrpc_tls_create(&server, NULL, 0, &peer->tls), AMDRPC_OK);
+    ck_assert_int_eq(
+            amdrpc_tls_create(&client, NULL, 0, &channel->tls), AMDRPC_OK);
+    test_tree_fini(&tree);
+}
 
 void
 test_client_start_with(const struct test_peer_options *peer_options,
         const amdrpc_channel_options *channel_options)
 {
-    test_peer = test_peer_start(peer_options);
+    static const amdrpc_channel_options defaults;
+    struct test_peer_options peer = *peer_options;
+    amdrpc_channel_options channel =
+            channel_options == NULL ? defaults : *channel_options;
+
+    if (test_client_has_tls()) {
+        tls_set(&peer, &channel);
+    }
+    test_peer = test_peer_start(&peer);
     ck_assert_int_eq(amdrpc_channel_create(test_peer_target(test_peer),
-                             channel_options, &test_channel),
+                             &channel, &test_channel),
             AMDRPC_OK);
+    test_peer_tls = peer.tls;
+    amdrpc_tls_unref(channel.tls);
 }
 
 void
@@ -48,6 +94,8 @@ test_client_teardown(void)
     if (test_peer != NULL) {
         test_peer_stop(test_peer);
         test_peer = NULL;
+        amdrpc_tls_unref(test_peer_tls);
+        test_peer_tls = NULL;
     }
 }
 

@@ -20,6 +20,9 @@ extern const amdrpc_method_desc test_bidi;
 extern struct test_peer *test_peer;
 extern amdrpc_channel *test_channel;
 
+/** Tells whether the tests run over TLS: the environment says so. */
+bool test_client_has_tls(void);
+
 /** Starts a peer with @on_stream, and a channel with defaults. */
 void test_client_start(test_peer_fn on_stream);
 

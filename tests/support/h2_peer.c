@@ -201,6 +201,7 @@ transport_on_closed(void *ctx, amdrpc_err err)
 }
 
 static const struct amdi_transport_events transport_events = {
+        .on_connected = transport_on_drained, // TLS is ready: as good as room
         .on_read = transport_on_read,
         .on_drained = transport_on_drained,
         .on_closed = transport_on_closed,
@@ -385,6 +386,11 @@ peer_open_conn(struct test_peer *peer, int fd)
     ck_assert_int_eq(amdi_transport_create(peer->loop, fd, &transport_events,
                              conn, &conn->transport),
             AMDRPC_OK);
+    if (peer->options.tls != NULL) {
+        ck_assert_int_eq(amdi_transport_secure(conn->transport,
+                                 peer->options.tls, /*server_name=*/NULL),
+                AMDRPC_OK);
+    }
     conn_flush_later(conn);
 }
 

@@ -6,6 +6,8 @@
 #ifndef TEST_H2_PEER_H
 #define TEST_H2_PEER_H
 
+#include <amdrpc/tls.h>
+
 #include "common/buf.h"
 #include "common/h2.h"
 
@@ -57,6 +59,7 @@ struct test_peer_options {
     bool is_silent;       // accepts and never says a word
     bool hangs_up;        // accepts and closes at once
     bool keeps_window;    // never opens the windows again
+    amdrpc_tls *tls;      // borrowed until stop; NULL: plaintext
 };
 
 /** Starts it. Fails the test when it cannot. */

@@ -19,8 +19,8 @@ request_setup(void)
 {
     amdi_arena_init(&arena, 0);
     request = (struct amdi_request){0};
-    ck_assert_int_eq(
-            amdi_request_template_init(&request_template, "host:1", "app/2"),
+    ck_assert_int_eq(amdi_request_template_init(
+                             &request_template, "http", "host:1", "app/2"),
             AMDRPC_OK);
     ck_assert_int_eq(amdrpc_metadata_create(&metadata), AMDRPC_OK);
 }
@@ -150,7 +150,7 @@ static amdrpc_err
 template_make(void *arg)
 {
     struct amdi_request_template made = {0};
-    amdrpc_err err = amdi_request_template_init(&made, "host:1", arg);
+    amdrpc_err err = amdi_request_template_init(&made, "http", "host:1", arg);
 
     amdi_request_template_fini(&made);
     return err;
