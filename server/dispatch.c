@@ -4,6 +4,7 @@
 #include "common/alloc.h"
 #include "server/call.h"
 #include "server/service.h"
+#include "server/watchdog.h"
 #include "server/worker_pool.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@ struct amdi_dispatcher {
     // Setup only.
     struct amdi_worker_pool **pools; // owned
     size_t npools;
+    struct amdi_watchdog *watchdog; // owned; NULL unless started
 };
 
 amdrpc_err
@@ -151,12 +153,19 @@ amdi_dispatcher_start(struct amdi_dispatcher *d)
             return AMDRPC_EIO;
         }
     }
+    if (amdi_watchdog_start(d->pools, d->npools, &d->watchdog) != AMDRPC_OK) {
+        amdi_dispatcher_stop(d);
+        return AMDRPC_EIO;
+    }
     return AMDRPC_OK;
 }
 
 void
 amdi_dispatcher_stop(struct amdi_dispatcher *d)
 {
+    // A handler that hangs now is reported by who waits for it.
+    amdi_watchdog_stop(d->watchdog);
+    d->watchdog = NULL;
     for (size_t i = 0; i < d->npools; i++) {
         amdi_worker_pool_stop(d->pools[i]);
     }
@@ -209,5 +218,5 @@ amdi_dispatcher_get_queue_info(struct amdi_dispatcher *d,
     (void)d;
     amdi_worker_pool_get_load(call->method->pool, call, &load);
     *out_position = load.nahead;
-    *out_wait_ms = amdi_load_wait_ns(&load) / 1000000;
+    *out_wait_ms = (amdi_load_wait_ns(&load) + 999999) / 1000000;
 }

@@ -7,6 +7,7 @@
 #include "server/admission.h"
 #include "server/call.h"
 #include "server/service.h"
+#include "server/stack.h"
 
 #include <string.h>
 
@@ -349,6 +350,46 @@ amdi_worker_pool_done_locked(struct amdi_worker_pool *pool,
             (ns >> SERVICE_SHIFT) - (method->service_ns >> SERVICE_SHIFT);
     worker->method = NULL;
     amdi_queue_done(&pool->queue, worker->flow, now_ns);
+}
+
+/* ---- the watchdog ---- */
+
+static bool
+worker_is_overdue_locked(const struct amdi_worker *worker, uint64_t now_ns)
+{
+    uint32_t limit_ms = 0;
+
+    if (worker->method == NULL || worker->is_reported) {
+        return false;
+    }
+    limit_ms = worker->method->policy.watchdog_ms;
+    return limit_ms != AMDRPC_WATCHDOG_NEVER &&
+            now_ns > worker->started_at_ns &&
+            (now_ns - worker->started_at_ns) / 1000000 >= limit_ms;
+}
+
+bool
+amdi_worker_pool_find_overdue(struct amdi_worker_pool *pool, uint64_t now_ns,
+        struct amdi_overdue *out)
+{
+    bool has_found = false;
+
+    pthread_mutex_lock(&pool->mtx);
+    for (uint32_t i = 0; i < pool->max_workers && !has_found; i++) {
+        struct amdi_worker *worker = &pool->workers[i];
+
+        if (worker_is_overdue_locked(worker, now_ns)) {
+            has_found = true;
+            worker->is_reported = true;
+            out->path = worker->method->desc->path;
+            out->age_ms = (now_ns - worker->started_at_ns) / 1000000;
+            out->worker = worker->index;
+            // Under the lock its thread cannot end.
+            out->is_stack_coming = amdi_stack_ask(worker->thread);
+        }
+    }
+    pthread_mutex_unlock(&pool->mtx);
+    return has_found;
 }
 
 /* ---- growth ---- */

@@ -98,6 +98,18 @@ struct amdi_pool_gauges {
 void amdi_worker_pool_get_gauges(
         struct amdi_worker_pool *pool, struct amdi_pool_gauges *out);
 
+/** A handler that runs too long. */
+struct amdi_overdue {
+    const char *path; // of its method
+    uint64_t age_ms;
+    uint32_t worker;
+    bool is_stack_coming; // wait for it with amdi_stack_await
+};
+
+/** Finds one that has not been found before, and asks for its stack. */
+bool amdi_worker_pool_find_overdue(struct amdi_worker_pool *pool,
+        uint64_t now_ns, struct amdi_overdue *out);
+
 /* ---- for its workers ---- */
 
 /**
