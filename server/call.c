@@ -6,6 +6,7 @@
 #include "common/frame.h"
 #include "common/log.h"
 #include "server/call_codec.h"
+#include "server/fd_wait.h"
 #include "server/service.h"
 
 #include <stdarg.h>
@@ -250,6 +251,36 @@ amdrpc_call_after(
     call->after = (struct amdi_call_after){
             .at_ms = amdi_clock_now_ms() + delay_ms, .fn = fn, .arg = arg};
     call->sink->set_after(call);
+}
+
+amdrpc_err
+amdrpc_call_wait_fd(amdrpc_call *call, int fd, unsigned events,
+        int64_t timeout_ms, amdrpc_call_fd_fn fn, void *arg)
+{
+    struct amdi_fd_wait *wait = call->fd_wait;
+
+    if (fd < 0 || events == 0 ||
+            (events & ~(unsigned)(AMDRPC_FD_READ | AMDRPC_FD_WRITE)) != 0) {
+        return AMDRPC_EINVAL;
+    }
+    if (wait == NULL) {
+        wait = amdi_arena_alloc(&call->arena, sizeof(*wait));
+        if (wait == NULL) {
+            return AMDRPC_ENOMEM;
+        }
+        memset(wait, 0, sizeof(*wait));
+        call->fd_wait = wait;
+    } else if (wait->is_waiting) {
+        return AMDRPC_ESTATE;
+    }
+    wait->fd = fd;
+    wait->events = events;
+    wait->timeout_ms = timeout_ms;
+    wait->fn = fn;
+    wait->arg = arg;
+    wait->is_waiting = true;
+    call->sink->set_fd_wait(call);
+    return AMDRPC_OK;
 }
 
 bool

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+struct amdi_fd_wait;
 struct amdi_message;
 struct amdi_method;
 
@@ -73,6 +74,7 @@ struct amdrpc_call {
     const amdrpc_call_events *events;
     void *events_arg;
     struct amdi_call_after after;
+    struct amdi_fd_wait *fd_wait; // in the arena; NULL before the first
 
     // Any thread.
     atomic_bool is_cancelled;

@@ -81,6 +81,23 @@ server_loop_hand_to_workers(
     }
 }
 
+/** Makes a call ready to wait for a worker. */
+static void
+server_loop_prepare_wait(struct amdi_server_loop *sl,
+        struct amdi_stream *stream, struct amdi_list *pooled)
+{
+    const struct amdi_method *method = stream->call.method;
+
+    stream->call.caller = amdi_caller_of(&method->policy, stream->call.metadata,
+            stream->peer, stream->call.identity);
+    if (amdi_stream_wants_queue_info(stream)) {
+        // Those before it have to be in the queue to be counted.
+        server_loop_hand_to_workers(sl, pooled);
+        amdi_stream_tell_queue(stream);
+    }
+    amdi_list_push(pooled, &stream->call.queue.node);
+}
+
 /** Runs what is inline and hands the rest to the workers together. */
 static void
 server_loop_on_hand_over(struct amdi_hook *hook)
@@ -96,9 +113,7 @@ server_loop_on_hand_over(struct amdi_hook *hook)
 
         amdi_stream_set_work(stream, AMDI_WORK_OUT);
         if (stream->call.method->policy.dispatch == AMDRPC_DISPATCH_POOL) {
-            stream->call.caller = amdi_caller_of(&stream->call.method->policy,
-                    stream->call.metadata, stream->peer, stream->call.identity);
-            amdi_list_push(&pooled, node);
+            server_loop_prepare_wait(sl, stream, &pooled);
         } else {
             amdi_call_run(&stream->call);
         }

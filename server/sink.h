@@ -21,9 +21,10 @@ struct amdi_sink_ops {
     bool (*progress)(amdrpc_call *call, uint64_t done, uint64_t total);
     // The next request message, returned owned. Errors as amdrpc_call_recv.
     amdrpc_err (*recv)(amdrpc_call *call, struct amdi_message **out);
-    // call->events and call->after were set.
+    // call->events, call->after and call->fd_wait were set.
     void (*set_events)(amdrpc_call *call);
     void (*set_after)(amdrpc_call *call);
+    void (*set_fd_wait)(amdrpc_call *call);
     // The initial metadata may leave.
     void (*send_initial)(amdrpc_call *call);
     // Tells whether it has left.

@@ -118,6 +118,7 @@ amdi_stream_set_work(struct amdi_stream *stream, enum amdi_stream_work next)
     amdi_assert(next > stream->work);
     stream->work = next;
     if (next == AMDI_WORK_DONE) {
+        amdi_stream_cancel_fd_wait(stream);
         amdi_stream_check_reap(stream);
     }
 }

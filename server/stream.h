@@ -179,6 +179,7 @@ enum amdi_stream_event {
     AMDI_STREAM_EV_WRITABLE = 64,
     AMDI_STREAM_EV_CANCEL = 128,
     AMDI_STREAM_EV_FINISH = 256, // the handler is done; always the last
+    AMDI_STREAM_EV_FD = 512,     // call->fd_wait was set
 };
 
 /**
@@ -193,6 +194,24 @@ void amdi_stream_notify(
  * the wire tells. Thread: loop.
  */
 void amdi_stream_post(struct amdi_stream *stream, unsigned events);
+
+/* ---- what a call waits for; server/stream_wait.c ---- */
+
+/** Begins to wait as call->fd_wait says. */
+void amdi_stream_start_fd_wait(struct amdi_stream *stream);
+
+/**
+ * Ends the wait for a file descriptor, if there is one, and tells the handler,
+ * if it has not finished.
+ */
+void amdi_stream_cancel_fd_wait(struct amdi_stream *stream);
+
+/** Tells whether the client asked how long its call's way is. */
+bool amdi_stream_wants_queue_info(const struct amdi_stream *stream);
+
+/** Tells it, before the call is handed over; at once if the call has to wait.
+ */
+void amdi_stream_tell_queue(struct amdi_stream *stream);
 
 /** Deals with what was notified and posted. */
 void amdi_stream_run_task(struct amdi_task *task);

@@ -217,6 +217,12 @@ sink_set_after(amdrpc_call *call)
 }
 
 static void
+sink_set_fd_wait(amdrpc_call *call)
+{
+    amdi_stream_notify(amdi_stream_of(call), AMDI_STREAM_EV_FD);
+}
+
+static void
 sink_send_initial(amdrpc_call *call)
 {
     struct amdi_stream *stream = amdi_stream_of(call);
@@ -244,6 +250,7 @@ const struct amdi_sink_ops amdi_unary_sink = {
         .recv = unary_recv,
         .set_events = sink_set_events,
         .set_after = sink_set_after,
+        .set_fd_wait = sink_set_fd_wait,
         .send_initial = sink_send_initial,
         .has_sent_initial = sink_has_sent_initial,
         .get_peer = sink_get_peer,
@@ -256,6 +263,7 @@ const struct amdi_sink_ops amdi_stream_sink = {
         .recv = stream_recv,
         .set_events = sink_set_events,
         .set_after = sink_set_after,
+        .set_fd_wait = sink_set_fd_wait,
         .send_initial = sink_send_initial,
         .has_sent_initial = sink_has_sent_initial,
         .get_peer = sink_get_peer,
@@ -317,6 +325,16 @@ stream_start_after(struct amdi_stream *stream)
     amdi_timer_start(stream->sl->loop, &stream->after, at_ms, stream_on_after);
 }
 
+/** A cancelled call waits for nothing any more. */
+static void
+stream_cancel_waits(struct amdi_stream *stream)
+{
+    if (amdi_timer_is_running(&stream->after)) {
+        stream_start_after(stream);
+    }
+    amdi_stream_cancel_fd_wait(stream);
+}
+
 static void
 stream_consume_taken(struct amdi_stream *stream)
 {
@@ -361,9 +379,11 @@ stream_handle(struct amdi_stream *stream, unsigned events)
     if ((events & AMDI_STREAM_EV_AFTER) != 0) {
         stream_start_after(stream);
     }
-    if ((events & AMDI_STREAM_EV_CANCEL) != 0 &&
-            amdi_timer_is_running(&stream->after)) {
-        stream_start_after(stream);
+    if ((events & AMDI_STREAM_EV_FD) != 0) {
+        amdi_stream_start_fd_wait(stream);
+    }
+    if ((events & AMDI_STREAM_EV_CANCEL) != 0) {
+        stream_cancel_waits(stream);
     }
     if ((events & AMDI_STREAM_EV_EVENTS) != 0) {
         stream->has_events = true;

@@ -163,6 +163,36 @@ void amdrpc_call_set_events(
 void amdrpc_call_after(
         amdrpc_call *call, uint32_t delay_ms, amdrpc_call_fn fn, void *arg);
 
+/** What may happen to a file descriptor. */
+typedef enum amdrpc_fd_event {
+    AMDRPC_FD_READ = 1,
+    AMDRPC_FD_WRITE = 2,
+    AMDRPC_FD_TIMEOUT = 4,   // the time is over
+    AMDRPC_FD_CANCELLED = 8, // the call is cancelled
+    AMDRPC_FD_FAILED = 16,   // such a descriptor cannot be waited for
+} amdrpc_fd_event;
+
+/** Called on a loop thread; must not block. @events: of amdrpc_fd_event. */
+typedef void (*amdrpc_call_fd_fn)(
+        amdrpc_call *call, unsigned events, void *arg);
+
+/**
+ * Calls @fn on the owning loop, once, when @fd is ready: to be called after
+ * amdrpc_call_defer, so that no worker waits. One such wait at a time; @fn may
+ * begin the next. No longer called once the call has been finished.
+ *
+ * Thread:      the handler's, or a loop callback of this call
+ * @fd          borrowed until @fn is called or the call is finished on the
+ *              loop
+ * @events      AMDRPC_FD_READ, AMDRPC_FD_WRITE or both
+ * @timeout_ms  negative: none
+ * Errors:      AMDRPC_EINVAL  @fd or @events
+ *              AMDRPC_ESTATE  such a wait is going on
+ *              AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_call_wait_fd(amdrpc_call *call, int fd,
+        unsigned events, int64_t timeout_ms, amdrpc_call_fd_fn fn, void *arg);
+
 /* ---- facts ---- */
 
 /** Tells whether the call has ended for its client; finish it soon. */
