@@ -4,6 +4,7 @@
 #include "amdrpc/bench/v1/bench.amdrpc-server.h"
 #include "common/alloc.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #define BENCH_PATH "/amdrpc.bench.v1.Bench/"
@@ -13,6 +14,14 @@
 
 // How late Block may notice that nobody waits any more.
 #define BLOCK_SLICE_MS 10u
+
+// More workers than any server has.
+#define BLOCK_RUNNING_MAX 4096u
+
+// Calls that may wait for a worker.
+#define MANY 1000000u
+
+#define DAY_MS (24u * 60 * 60 * 1000)
 
 /* ---- Echo and EchoInline ---- */
 
@@ -161,21 +170,62 @@ static const amdrpc_bench_v1_bench_handlers bench_handlers = {
         .count = bench_on_count,
 };
 
+// Loads are measured by what the server does with them, so no method that costs
+// nothing refuses any; what a client may have open at once bounds their number.
+static const struct {
+    const char *path;
+    amdrpc_policy policy;
+} bench_policies[] = {
+        {BENCH_PATH "Echo", {.max_queued = MANY}},
+        {BENCH_PATH "EchoInline",
+                {.dispatch = AMDRPC_DISPATCH_INLINE, .max_queued = MANY}},
+        {BENCH_PATH "Sleep",
+                {.dispatch = AMDRPC_DISPATCH_INLINE, .max_queued = MANY}},
+        {BENCH_PATH "Block",
+                {.max_queued = MANY,
+                        .default_deadline_ms = DAY_MS,
+                        .is_long = true}},
+};
+
+// How many workers Block may hold: `bench.block-running`.
+static amdrpc_err
+bench_read_settings(amdrpc_module_host *host, uint32_t *out_block_running)
+{
+    const char *text = host->get_setting(host, "block-running", 0);
+    char *end = NULL;
+    unsigned long number = 0;
+
+    if (text == NULL) {
+        return AMDRPC_OK;
+    }
+    number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || number == 0 ||
+            number > BLOCK_RUNNING_MAX) {
+        host->set_error(host, "block-running is '%s'; it may be 1 to %u", text,
+                BLOCK_RUNNING_MAX);
+        return AMDRPC_EINVAL;
+    }
+    *out_block_running = (uint32_t)number;
+    return AMDRPC_OK;
+}
+
 static amdrpc_err
 bench_start(amdrpc_server *server, amdrpc_module_host *host, void **state)
 {
-    static const amdrpc_policy on_loop = {.dispatch = AMDRPC_DISPATCH_INLINE};
-    amdrpc_err err =
-            amdrpc_bench_v1_bench_register(server, &bench_handlers, NULL);
+    uint32_t block_running = 0; // as many as there are
+    amdrpc_err err = bench_read_settings(host, &block_running);
 
-    (void)host;  // it has no settings
-    (void)state; // and keeps nothing
+    (void)state; // it keeps nothing
     if (err == AMDRPC_OK) {
-        err = amdrpc_server_set_policy(
-                server, BENCH_PATH "EchoInline", &on_loop);
+        err = amdrpc_bench_v1_bench_register(server, &bench_handlers, NULL);
     }
-    if (err == AMDRPC_OK) {
-        err = amdrpc_server_set_policy(server, BENCH_PATH "Sleep", &on_loop);
+    for (size_t i = 0; i < sizeof(bench_policies) / sizeof(bench_policies[0]) &&
+            err == AMDRPC_OK;
+            i++) {
+        amdrpc_policy policy = bench_policies[i].policy;
+
+        policy.max_running = policy.is_long ? block_running : 0;
+        err = amdrpc_server_set_policy(server, bench_policies[i].path, &policy);
     }
     return err;
 }
