@@ -15,6 +15,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } scenarios[] = {
+        {"fairness", amdi_scenario_fairness},
+        {"overload", amdi_scenario_overload},
         {"starvation", amdi_scenario_starvation},
 };
 

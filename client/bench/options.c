@@ -56,6 +56,9 @@ static const struct amdi_command_line line = {
                    "the next one begins.",
         .notes = "Scenarios start the server themselves; each has its own "
                  "--help:\n"
+                 "  fairness    nine callers beside one that sends 100 times "
+                 "more\n"
+                 "  overload    more calls than the server can do\n"
                  "  starvation  thousands of waiting calls, beside "
                  "synchronous dispatch\n",
         .options = rows,

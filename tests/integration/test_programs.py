@@ -417,14 +417,42 @@ class BenchTest(ProgramTest):
             self.assertIn(result.status, (USAGE, 4), result)
             self.assertIn(words, result.err)
 
-    def test_waiting_calls_starve_only_the_synchronous_server(self):
+    def scenario(self, name):
+        """The rows of a scenario's short form, which judges answers, not times."""
         result = programs.run(
-            BENCH, "starvation", "--server", AMDRPCD, "--calls", "200", "--wait", "500ms",
-            "--probe-time", "200ms", "--deadline", "400ms",
+            BENCH, name, "--server", AMDRPCD, "--short", "--json", "-"
         )
 
         self.assert_status(result, 0)
-        self.assertRegex(result.out.decode(), r"sync +0 of .* DEADLINE_EXCEEDED")
+        report = json.loads(result.out)
+        self.assertTrue(report["is_met"])
+        return report["rows"]
+
+    def test_waiting_calls_starve_only_the_synchronous_server(self):
+        for row in self.scenario("starvation"):
+            if row["dispatch"] == "sync":
+                self.assertEqual(row["echo_ok"], 0)
+            else:
+                self.assertEqual(row["echo_ok"], row["echo_calls"])
+
+    def test_greedy_caller_leaves_the_others_their_answers(self):
+        rows = {row["callers"]: row for row in self.scenario("fairness")}
+
+        self.assertEqual(rows["the nine, beside it"]["not_ok"], 0)
+        self.assertGreater(rows["the greedy one"]["offered_per_s"], 1000)
+
+    def test_refused_calls_are_told_when_to_try_again(self):
+        rows = self.scenario("overload")
+
+        self.assertGreater(rows[-1]["refused"], 0)
+        for row in rows:
+            self.assertEqual(row["refused"], row["with_pushback"])
+
+    def test_tables_of_scenarios_are_for_people(self):
+        result = programs.run(BENCH, "fairness", "--server", AMDRPCD, "--short")
+
+        self.assert_status(result, 0)
+        self.assertRegex(result.out.decode(), r"the nine lost -?\d+\.\d %")
 
 
 if __name__ == "__main__":

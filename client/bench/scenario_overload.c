@@ -1,0 +1,285 @@
+/**
+ * amdrpc-bench overload: more than a server can do is asked of it.
+ *
+ * Burn's capacity is what a closed loop gets. Then calls come at a fixed rate
+ * of so many times of that, whatever becomes of them. A good server does as
+ * much as before, answers what it accepts soon, and tells the others when to
+ * come again. The capacity is measured anew around each rate: on a machine with
+ * other programs it changes.
+ */
+#include "client/bench/pace.h"
+#include "client/bench/scenario.h"
+#include "client/program/program.h"
+#include "common/alloc.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+#define WORKERS "2"
+
+// Connections of the closed loop, and calls of each: all workers are busy.
+#define NCALLERS 4
+#define INFLIGHT 2
+
+// Refusing takes processor time too, here from the same processors.
+#define GOODPUT_MIN 0.95
+
+// What was accepted is answered within the deadline, and mostly in half of it.
+#define TIMEOUT_MS 1000
+#define P99_MAX_MS (TIMEOUT_MS / 2.0)
+
+#define WARMUP_MS 1000
+
+struct overload_options {
+    struct amdi_scenario_options shared;
+    uint64_t duration_ms;
+    uint64_t us;
+};
+
+#define FIELD(name) offsetof(struct overload_options, name)
+
+static const struct amdi_option rows[] = {
+        {"duration", AMDI_OPTION_DURATION, FIELD(duration_ms), "TIME",
+                "How long to measure each rate; default 4s.", 1, 600000},
+        AMDI_SCENARIO_ROW_JSON,
+        AMDI_SCENARIO_ROW_MODULE,
+        AMDI_SCENARIO_ROW_SERVER,
+        AMDI_SCENARIO_ROW_SHORT,
+        {"us", AMDI_OPTION_NUMBER, FIELD(us), "N",
+                "Microseconds of processor time of each call; default 10000.",
+                100, 1000000},
+};
+
+static const struct amdi_command_line line = {
+        .usage = "amdrpc-bench overload [OPTION...]",
+        .summary = "Offers 1, 2 and 5 times as many calls of Burn as the "
+                   "server can do.",
+        .notes = "Exit status: 0 when goodput stays at 95 % of the capacity, "
+                 "accepted calls are\nanswered soon, and refusals say when to "
+                 "try again; 4 when not.\n",
+        .options = rows,
+        .noptions = sizeof(rows) / sizeof(rows[0]),
+        .max_operands = 0,
+};
+
+/** What a rate came to. */
+struct overload_outcome {
+    double times;
+    double capacity; // calls per second, measured before and after
+    double goodput;
+    uint64_t noffered;
+    uint64_t nrefused;
+    uint64_t npushbacks;
+    uint64_t nlate; // ended in any other way
+    struct amdi_histogram latency_ns;
+};
+
+// Calls per second of a closed loop.
+static amdrpc_err
+capacity_measure(
+        const struct overload_options *options, const char *target, double *out)
+{
+    static struct amdi_load_result result; // too large for a stack
+    const struct amdi_bench_options burn = {
+            .method = "burn", .us = options->us};
+    struct amdi_load_plan plan = {
+            .target = target,
+            .threads = NCALLERS,
+            .connections = NCALLERS,
+            .inflight = INFLIGHT,
+    };
+    struct amdi_scenario_load load;
+    amdrpc_err err = amdi_scenario_load_start(&load, &burn, &plan);
+
+    if (err != AMDRPC_OK) {
+        return err;
+    }
+    amdi_load_run(load.load, options->duration_ms / 2);
+    amdi_scenario_load_stop(&load, &result);
+    *out = (double)result.calls[AMDRPC_STATUS_OK] * 1e9 /
+            (double)(result.elapsed_ns + 1);
+    return *out > 0 ? AMDRPC_OK : AMDRPC_EIO;
+}
+
+static void
+outcome_add(
+        struct overload_outcome *outcome, const struct amdi_pace_result *result)
+{
+    for (int i = 1; i < AMDI_STATUS_COUNT; i++) {
+        if (i == AMDRPC_STATUS_RESOURCE_EXHAUSTED) {
+            outcome->nrefused += result->calls[i];
+        } else {
+            outcome->nlate += result->calls[i];
+        }
+    }
+    outcome->noffered += result->noffered;
+    outcome->npushbacks += result->npushbacks;
+    amdi_histogram_merge(&outcome->latency_ns, &result->latency_ns);
+}
+
+static amdrpc_err
+outcome_measure(const struct overload_options *options, const char *target,
+        struct overload_outcome *outcome)
+{
+    static struct amdi_pace_result results[NCALLERS]; // large
+    const struct amdi_bench_options burn = {
+            .method = "burn", .us = options->us};
+    struct amdi_bench_request request;
+    struct amdi_pace_plan plan = {
+            .target = target,
+            .ncallers = NCALLERS,
+            .timeout_ms = TIMEOUT_MS,
+            .method = &request.method,
+            .warmup_ms = WARMUP_MS,
+            .duration_ms = options->duration_ms,
+    };
+    amdrpc_err err;
+
+    if (amdi_bench_request_init(&request, &burn) != AMDI_EXIT_OK) {
+        return AMDRPC_ENOMEM;
+    }
+    plan.request = amdi_buf_peek(&request.bytes);
+    plan.request_len = amdi_buf_len(&request.bytes);
+    for (size_t i = 0; i < NCALLERS; i++) {
+        plan.rates[i] = outcome->capacity * outcome->times / NCALLERS;
+    }
+    err = amdi_pace_run(&plan, results);
+    amdi_bench_request_fini(&request);
+    amdi_histogram_init(&outcome->latency_ns);
+    for (size_t i = 0; i < NCALLERS && err == AMDRPC_OK; i++) {
+        outcome_add(outcome, &results[i]);
+    }
+    outcome->goodput = (double)outcome->latency_ns.count * 1e3 /
+            (double)options->duration_ms;
+    return err;
+}
+
+static void
+outcome_report(const struct overload_options *options,
+        const struct overload_outcome *outcome, json_t *out_rows)
+{
+    double offered =
+            (double)outcome->noffered * 1e3 / (double)options->duration_ms;
+    double share = outcome->goodput / outcome->capacity;
+    double p50 = amdi_scenario_percentile_ms(&outcome->latency_ns, 50);
+    double p99 = amdi_scenario_percentile_ms(&outcome->latency_ns, 99);
+
+    amdi_scenario_print(&options->shared,
+            "  %3.0f x %11.0f %11.0f %9.0f (%3.0f %%) %9.1f %9.1f %10" PRIu64
+            " %10" PRIu64 " %7" PRIu64 "\n",
+            outcome->times, outcome->capacity, offered, outcome->goodput,
+            share * 100, p50, p99, outcome->nrefused, outcome->npushbacks,
+            outcome->nlate);
+    (void)json_array_append_new(out_rows,
+            json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}",
+                    "times", outcome->times, "capacity_per_s",
+                    outcome->capacity, "offered_per_s", offered,
+                    "goodput_per_s", outcome->goodput, "share", share, "p50_ms",
+                    p50, "p99_ms", p99, "refused",
+                    (json_int_t)outcome->nrefused, "with_pushback",
+                    (json_int_t)outcome->npushbacks, "otherwise_ended",
+                    (json_int_t)outcome->nlate));
+}
+
+// What it missed, or NULL.
+static const char *
+outcome_judge(const struct overload_options *options,
+        const struct overload_outcome *outcome)
+{
+    if (outcome->npushbacks != outcome->nrefused) {
+        return "every refusal says when to try again";
+    }
+    if (outcome->latency_ns.count == 0) {
+        return "calls are answered";
+    }
+    if (options->shared.is_short) {
+        return NULL;
+    }
+    if (outcome->goodput < GOODPUT_MIN * outcome->capacity) {
+        return "goodput is 95 % of the capacity";
+    }
+    return amdi_scenario_percentile_ms(&outcome->latency_ns, 99) <= P99_MAX_MS
+            ? NULL
+            : "accepted calls are answered within half of their deadline";
+}
+
+static amdrpc_err
+overload_measure(const struct overload_options *options, const char *target,
+        json_t *out_rows, const char **out_missed)
+{
+    static const double times[] = {1, 2, 5};
+    static struct overload_outcome outcome; // too large for a stack
+    double before = 0;
+    double after = 0;
+    amdrpc_err err = capacity_measure(options, target, &before);
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        const char *missed;
+
+        outcome = (struct overload_outcome){
+                .times = times[i], .capacity = before};
+        if (err == AMDRPC_OK) {
+            err = outcome_measure(options, target, &outcome);
+        }
+        if (err == AMDRPC_OK) {
+            err = capacity_measure(options, target, &after);
+        }
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+        outcome.capacity = (before + after) / 2;
+        before = after;
+        outcome_report(options, &outcome, out_rows);
+        missed = outcome_judge(options, &outcome);
+        *out_missed = missed == NULL ? *out_missed : missed;
+    }
+    return AMDRPC_OK;
+}
+
+static int
+overload_start(const struct overload_options *options)
+{
+    static const char *const args[] = {"--workers", WORKERS, NULL};
+    const char *missed = NULL;
+    struct amdi_server_child child;
+    json_t *json;
+    amdrpc_err err;
+    int exit_status =
+            amdi_scenario_start_server(&options->shared, args, &child);
+
+    if (exit_status != AMDI_EXIT_OK) {
+        return exit_status;
+    }
+    json = json_array();
+    err = overload_measure(options, child.target, json, &missed);
+    amdi_server_child_stop(&child, /*is_stuck=*/false);
+    if (err != AMDRPC_OK) {
+        amdi_program_error("cannot make calls: %s", amdrpc_err_text(err));
+        json_decref(json);
+        return AMDI_EXIT_FAILED;
+    }
+    return amdi_scenario_finish(&options->shared, "overload", json, missed);
+}
+
+int
+amdi_scenario_overload(int argc, char **argv)
+{
+    struct overload_options options = {.duration_ms = 4000, .us = 10000};
+    struct amdi_operands operands;
+    int exit_status;
+
+    if (!amdi_program_parse(
+                &line, argc, argv, &options, &operands, &exit_status)) {
+        return exit_status;
+    }
+    if (options.shared.is_short) {
+        options.duration_ms = 600;
+    }
+    amdi_scenario_print(&options.shared,
+            "Burn of %" PRIu64 " us on %s workers; calls have a deadline of "
+            "%d ms\n"
+            "  %5s %11s %11s %17s %9s %9s %10s %10s %7s\n",
+            options.us, WORKERS, TIMEOUT_MS, "load", "capacity/s", "offered/s",
+            "goodput/s", "p50 ms", "p99 ms", "refused", "pushbacks", "late");
+    return overload_start(&options);
+}
