@@ -1,0 +1,154 @@
+"""Runs the standard interop cases between amdrpc and other implementations.
+
+    run_interop.py AMDRPCD MODULE INTEROP_CLIENT [CPP_CLIENT CPP_SERVER]
+
+Prints a table of cases and peers, and what was wrong with those that failed.
+INTEROP_PB2_DIR says where the messages for Python are.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+START_SECONDS = 30
+RUN_SECONDS = 60
+
+# Only grpcio's own side of these calls knows whether they came compressed.
+UNSEEN_BY_PYTHON = {"client_compressed_unary", "client_compressed_streaming"}
+
+CASES = """
+empty_unary large_unary client_compressed_unary server_compressed_unary
+client_streaming client_compressed_streaming server_streaming
+server_compressed_streaming ping_pong empty_stream cancel_after_begin
+cancel_after_first_response timeout_on_sleeping_server custom_metadata
+status_code_and_message special_status_message unimplemented_method
+unimplemented_service rpc_soak channel_soak long_lived_channel pick_first_unary
+concurrent_large_unary
+""".split()
+
+
+class Server:
+    """A server process on a free port. To be used with `with`."""
+
+    def __init__(self, *command):
+        self.folder = tempfile.TemporaryDirectory()
+        port_file = os.path.join(self.folder.name, "port")
+        self.process = subprocess.Popen([*command, "--port-file", port_file])
+        try:
+            self.port = self._read_port(port_file)
+        except Exception:
+            self.stop()
+            raise
+
+    def _read_port(self, path):
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {self.process.returncode}")
+            if os.path.exists(path):
+                with open(path, encoding="ascii") as file:
+                    return file.readline().strip()
+            time.sleep(0.01)
+        raise RuntimeError("the server does not listen")
+
+    def stop(self):
+        """Ends it; returns its exit status."""
+        self.process.terminate()
+        try:
+            return self.process.wait(START_SECONDS)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+
+class Column:
+    """One client against one server."""
+
+    def __init__(self, title, client, server, left_out=()):
+        self.title = title
+        self.client = client
+        self.server = server
+        self.left_out = left_out
+        self.results = {}  # of a case: "passed", or what was wrong
+
+    def run(self, port):
+        """Runs every case that the client has, in one process."""
+        command = [*self.client, "--server_host=127.0.0.1", f"--server_port={port}"]
+        if self.left_out:
+            command += [f"--test_case={case}" for case in CASES if case not in self.left_out]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+            )
+            out, err, status = done.stdout, done.stderr, done.returncode
+        except subprocess.TimeoutExpired as late:
+            out, err, status = (late.stdout or b"").decode(), "", "none, it hangs"
+        for line in out.splitlines():
+            case, _, result = line.partition(": ")
+            self.results[case] = result
+        if status != 0 and not self.failures():
+            self.results["the client itself"] = f"failed: status {status}: {err}"
+
+    def failures(self):
+        return {
+            case: result for case, result in self.results.items() if result != "passed"
+        }
+
+    def cell(self, case):
+        result = self.results.get(case)
+        if result is None:
+            return "-"
+        return "ok" if result == "passed" else "FAILED"
+
+
+def make_columns(amdrpcd, module, client, cpp_client=None, cpp_server=None):
+    ours = (amdrpcd, "--listen", "127.0.0.1:0", "--log-level", "warn", "--module", module)
+    py_client = (sys.executable, os.path.join(HERE, "py_client.py"))
+    py_server = (sys.executable, os.path.join(HERE, "py_server.py"))
+    columns = [
+        Column("ours > ours", (client,), ours),
+        Column("Python > ours", py_client, ours),
+        Column("ours > Python", (client,), py_server, UNSEEN_BY_PYTHON),
+    ]
+    if cpp_client is not None:
+        columns += [
+            Column("C++ > ours", (cpp_client,), ours),
+            Column("ours > C++", (client,), (cpp_server,)),
+        ]
+    return columns
+
+
+def print_table(columns):
+    width = max(map(len, CASES))
+    print(" " * width, *(column.title for column in columns), sep="  ")
+    for case in CASES:
+        cells = (column.cell(case).ljust(len(column.title)) for column in columns)
+        print(case.ljust(width), *cells, sep="  ")
+    print('"-": the client has not this case, or its library cannot see it')
+
+
+def main():
+    columns = make_columns(*sys.argv[1:])
+    for column in columns:
+        with Server(*column.server) as server:
+            column.run(server.port)
+            if column.server[0] == sys.argv[1] and server.stop() != 0:
+                column.results["the daemon"] = "failed: exit status"
+    print_table(columns)
+    for column in columns:
+        for case, result in column.failures().items():
+            print(f"{column.title}: {case}: {result}")
+    return 1 if any(column.failures() for column in columns) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
