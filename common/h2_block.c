@@ -1,5 +1,4 @@
 /** HTTP/2 receiving: header blocks (RFC 9113, sections 4.3, 6.2 and 8). */
-#include "common/clock.h"
 #include "common/h2_field.h"
 #include "common/h2_session.h"
 
@@ -243,7 +242,10 @@ headers_open(struct amdi_h2 *h2, int32_t id)
     }
     h2->block_stream = stream;
     h2->is_trailers = false;
-    return AMDRPC_OK;
+    // A refused stream is as cheap for the peer as one that it resets.
+    return stream->user != NULL ? AMDRPC_OK
+                                : amdi_h2_allow(h2, AMDI_H2_GUARD_RESET,
+                                          "too many refused streams");
 }
 
 /** A block on a stream that is open, or was. */
@@ -253,7 +255,8 @@ headers_again(struct amdi_h2 *h2, struct h2_stream *stream)
     h2->block_stream = stream;
     if (stream == NULL) {
         // Sent before our RST_STREAM came; decoded all the same.
-        return AMDRPC_OK;
+        return amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING,
+                "too many HEADERS after the end");
     }
     h2->is_trailers = h2->options.is_server || stream->has_headers;
     if (stream->state == H2_STREAM_REMOTE_CLOSED) {

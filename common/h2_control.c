@@ -1,21 +1,10 @@
 /** HTTP/2 receiving: all frames but DATA and header blocks. */
-#include "common/clock.h"
 #include "common/h2_session.h"
 
 #include <string.h>
 
 // RFC 9113 names six settings; a peer may send some more of its own.
 #define MAX_SETTINGS 32u
-
-/** Frames of no use to us are for free, but not without end. */
-static amdrpc_err
-control_guard(struct amdi_h2 *h2, enum amdi_h2_guarded what, const char *why)
-{
-    if (amdi_h2_guard_take(&h2->guard, what, amdi_clock_now_ms())) {
-        return AMDRPC_OK;
-    }
-    return amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, why);
-}
 
 static amdrpc_err
 control_bad_size(struct amdi_h2 *h2)
@@ -110,8 +99,10 @@ on_settings(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return amdi_h2_fail(h2, AMDI_H2_PROTOCOL_ERROR, "SETTINGS on a stream");
     }
     if ((frame->flags & AMDI_H2_ACK) != 0) {
-        return frame->len == 0 && h2->has_settings ? AMDRPC_OK
-                                                   : control_bad_size(h2);
+        return frame->len == 0 && h2->has_settings
+                ? amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING,
+                          "too many answers to SETTINGS")
+                : control_bad_size(h2);
     }
     if (frame->len % 6 != 0) {
         return control_bad_size(h2);
@@ -119,7 +110,7 @@ on_settings(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (frame->len / 6 > MAX_SETTINGS) {
         return amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, "too many settings");
     }
-    err = control_guard(h2, AMDI_H2_GUARD_SETTINGS, "too many SETTINGS");
+    err = amdi_h2_allow(h2, AMDI_H2_GUARD_SETTINGS, "too many SETTINGS");
     for (uint32_t i = 0; err == AMDRPC_OK && i < frame->len; i += 6) {
         err = settings_set(h2, amdi_h2_get_u16(payload + i),
                 amdi_h2_get_u32(payload + i + 2));
@@ -149,9 +140,10 @@ on_ping(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     }
     if ((frame->flags & AMDI_H2_ACK) != 0) {
         h2->events->on_ping_ack(h2->ctx, payload);
-        return AMDRPC_OK;
+        return amdi_h2_allow(
+                h2, AMDI_H2_GUARD_BOOKKEEPING, "too many answers to PINGs");
     }
-    err = control_guard(h2, AMDI_H2_GUARD_PING, "too_many_pings");
+    err = amdi_h2_allow(h2, AMDI_H2_GUARD_PING, "too_many_pings");
     if (err == AMDRPC_OK && h2->events->on_ping != NULL &&
             !h2->events->on_ping(h2->ctx)) {
         err = amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, "too_many_pings");
@@ -189,7 +181,7 @@ on_goaway(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (!h2->options.is_server) {
         amdi_h2_each_stream(h2, stream_close_above, last_id);
     }
-    return AMDRPC_OK;
+    return amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING, "too many GOAWAYs");
 }
 
 /** A connection's window. */
@@ -234,7 +226,7 @@ on_window_update(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return control_bad_size(h2);
     }
     n = amdi_h2_get_u32(payload) & 0x7fffffffu;
-    err = control_guard(
+    err = amdi_h2_allow(
             h2, AMDI_H2_GUARD_BOOKKEEPING, "too many WINDOW_UPDATEs");
     if (err != AMDRPC_OK) {
         return err;
@@ -282,7 +274,7 @@ on_rst_stream(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
                 h2, AMDI_H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");
     }
     err = h2->options.is_server
-            ? control_guard(h2, AMDI_H2_GUARD_RESET, "too many resets")
+            ? amdi_h2_allow(h2, AMDI_H2_GUARD_RESET, "too many resets")
             : AMDRPC_OK;
     if (err == AMDRPC_OK && stream != NULL) {
         amdi_h2_close(h2, stream, amdi_h2_get_u32(payload), /*by_peer=*/true);
@@ -301,7 +293,7 @@ on_priority(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
     if (frame->len != 5) {
         return control_bad_size(h2);
     }
-    return control_guard(h2, AMDI_H2_GUARD_BOOKKEEPING, "too many PRIORITYs");
+    return amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING, "too many PRIORITYs");
 }
 
 amdrpc_err
@@ -325,7 +317,7 @@ amdi_h2_on_control_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return amdi_h2_fail(
                 h2, AMDI_H2_PROTOCOL_ERROR, "PUSH_PROMISE is switched off");
     default:
-        return control_guard(
+        return amdi_h2_allow(
                 h2, AMDI_H2_GUARD_BOOKKEEPING, "too many unknown frames");
     }
 }

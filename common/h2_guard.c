@@ -8,14 +8,14 @@ struct rate {
 
 // A client that cancels hundreds of calls at once is legitimate, one that goes
 // on doing so is not. A correct peer makes no faults, sends a PING a minute,
-// SETTINGS once, and some empty frames to end its streams. WINDOW_UPDATEs come
-// with what we send, which earns them (amdi_h2_guard_earn).
+// SETTINGS once, and hardly an empty frame but to end a stream. WINDOW_UPDATEs
+// come with what we send, which earns them (amdi_h2_guard_earn).
 static const struct rate rates[AMDI_H2_NGUARDS] = {
         [AMDI_H2_GUARD_RESET] = {.burst = 500, .per_second = 100},
         [AMDI_H2_GUARD_FAULT] = {.burst = 100, .per_second = 10},
         [AMDI_H2_GUARD_PING] = {.burst = 100, .per_second = 10},
         [AMDI_H2_GUARD_SETTINGS] = {.burst = 20, .per_second = 2},
-        [AMDI_H2_GUARD_EMPTY] = {.burst = 1000, .per_second = 100},
+        [AMDI_H2_GUARD_EMPTY] = {.burst = 32, .per_second = 10},
         [AMDI_H2_GUARD_BOOKKEEPING] = {.burst = 10000, .per_second = 1000},
 };
 

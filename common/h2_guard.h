@@ -7,12 +7,12 @@
 
 /** Each is something that costs the peer little and us more. */
 enum amdi_h2_guarded {
-    AMDI_H2_GUARD_RESET,       // RST_STREAM from the peer (CVE-2023-44487)
+    AMDI_H2_GUARD_RESET,       // RST_STREAM (CVE-2023-44487), refused streams
     AMDI_H2_GUARD_FAULT,       // its faults that we reset (CVE-2025-8671)
     AMDI_H2_GUARD_PING,        // PING (CVE-2019-9512)
     AMDI_H2_GUARD_SETTINGS,    // SETTINGS (CVE-2019-9515)
     AMDI_H2_GUARD_EMPTY,       // frames that carry nothing (CVE-2019-9518)
-    AMDI_H2_GUARD_BOOKKEEPING, // PRIORITY, WINDOW_UPDATE, unknown frames
+    AMDI_H2_GUARD_BOOKKEEPING, // what is done for nothing: PRIORITY, …
     AMDI_H2_NGUARDS,
 };
 

@@ -19,16 +19,22 @@ amdi_h2_fail(struct amdi_h2 *h2, enum amdi_h2_code code, const char *why)
     return AMDRPC_EPROTO;
 }
 
+amdrpc_err
+amdi_h2_allow(struct amdi_h2 *h2, enum amdi_h2_guarded what, const char *why)
+{
+    if (amdi_h2_guard_take(&h2->guard, what, amdi_clock_now_ms())) {
+        return AMDRPC_OK;
+    }
+    return amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, why);
+}
+
 void
 amdi_h2_fault(
         struct amdi_h2 *h2, struct h2_stream *stream, enum amdi_h2_code code)
 {
     amdi_h2_close_later(h2, stream, code, /*by_peer=*/false);
-    if (!amdi_h2_guard_take(
-                &h2->guard, AMDI_H2_GUARD_FAULT, amdi_clock_now_ms())) {
-        (void)amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM,
-                "too many faults on streams"); // receive_all sees has_failed
-    }
+    // receive_all sees has_failed.
+    (void)amdi_h2_allow(h2, AMDI_H2_GUARD_FAULT, "too many faults on streams");
 }
 
 /** Takes what belongs to the client's preface; @return how much. */
@@ -138,15 +144,12 @@ data_begin(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
         return amdi_h2_fail(h2, AMDI_H2_FLOW_CONTROL_ERROR,
                 "DATA beyond the connection's window");
     }
-    if (frame->len == 0 && (frame->flags & AMDI_H2_END_STREAM) == 0 &&
-            !amdi_h2_guard_take(
-                    &h2->guard, AMDI_H2_GUARD_EMPTY, amdi_clock_now_ms())) {
-        return amdi_h2_fail(
-                h2, AMDI_H2_ENHANCE_YOUR_CALM, "too many empty frames");
-    }
     h2->data = *frame;
     h2->data_left = frame->len;
     h2->data_padding = 0;
+    if (frame->len == 0 && (frame->flags & AMDI_H2_END_STREAM) == 0) {
+        return amdi_h2_allow(h2, AMDI_H2_GUARD_EMPTY, "too many empty frames");
+    }
     return AMDRPC_OK;
 }
 
@@ -270,6 +273,13 @@ frame_begin_data(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
         return err;
     }
     h2->is_data_wanted = data_is_wanted(h2, amdi_h2_find(h2, frame->stream_id));
+    if (!h2->is_data_wanted) {
+        err = amdi_h2_allow(
+                h2, AMDI_H2_GUARD_BOOKKEEPING, "too much DATA after the end");
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+    }
     if (frame->len == 0) {
         if ((frame->flags & AMDI_H2_PADDED) != 0) {
             return amdi_h2_fail(

@@ -146,6 +146,10 @@ void amdi_h2_schedule(struct amdi_h2 *h2, struct h2_stream *stream);
 amdrpc_err amdi_h2_fail(
         struct amdi_h2 *h2, enum amdi_h2_code code, const char *why);
 
+/** Counts what a peer may do only so often; fails with @why when it is over. */
+amdrpc_err amdi_h2_allow(
+        struct amdi_h2 *h2, enum amdi_h2_guarded what, const char *why);
+
 /** The peer broke a stream's rules: it is reset, which it may do so often. */
 void amdi_h2_fault(
         struct amdi_h2 *h2, struct h2_stream *stream, enum amdi_h2_code code);
