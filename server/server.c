@@ -324,6 +324,13 @@ server_make_stats(struct amdrpc_server *server)
 }
 
 amdrpc_err
+amdi_server_prepare(struct amdrpc_server *server)
+{
+    amdi_dispatcher_assign(server->dispatcher, &server->services);
+    return server_make_stats(server);
+}
+
+amdrpc_err
 amdrpc_server_start(amdrpc_server *server)
 {
     amdrpc_err err = AMDRPC_ESTATE;
@@ -331,8 +338,7 @@ amdrpc_server_start(amdrpc_server *server)
     if (server_get_state(server) != AMDI_SERVER_SETUP) {
         return AMDRPC_ESTATE;
     }
-    amdi_dispatcher_assign(server->dispatcher, &server->services);
-    err = server_make_stats(server);
+    err = amdi_server_prepare(server);
     if (err == AMDRPC_OK) {
         err = server_start_listeners(server);
     }

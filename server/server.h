@@ -50,6 +50,12 @@ struct amdrpc_server {
     enum amdi_server_state state;
 };
 
+/**
+ * What has to be done once all services are there: all of a start but the
+ * threads. A test that turns the loops itself needs no more. Thread: setup.
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_server_prepare(struct amdrpc_server *server);
+
 /** A loop has neither connections nor calls any more. Thread: loops. */
 void amdi_server_loop_is_idle(struct amdrpc_server *server);
 

@@ -4,7 +4,6 @@
  * sends; then the client hangs up, and nothing may be left.
  */
 #include "server/conn.h"
-#include "server/dispatch.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "tests/fuzz/fuzz.h"
@@ -31,8 +30,7 @@ get_server(void)
     if (server == NULL) {
         fuzz_check(amdrpc_server_create(&options, &server) == AMDRPC_OK);
         fuzz_add_handlers(server);
-        // What its start would do, but for the threads.
-        amdi_dispatcher_assign(server->dispatcher, &server->services);
+        fuzz_check(amdi_server_prepare(server) == AMDRPC_OK);
     }
     return server;
 }
