@@ -8,9 +8,13 @@ import os
 import pathlib
 import struct
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "support"))
+from http2 import PREFACE, data, frame, headers, literal, message, ping, rst, settings, window  # noqa: E402
+
 PROTO = HERE.parent / "proto"
 
 
@@ -20,54 +24,8 @@ def seed(target, name, data):
     (folder / name).write_bytes(data)
 
 
-# ---- HTTP/2 by hand: every field a literal that enters no table ----
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def literal(name, value):
-    """Names and values of less than 127 bytes."""
-    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
-def headers(stream, path, flags=4, extra=()):
-    fields = [
-        (b":method", b"POST"),
-        (b":scheme", b"http"),
-        (b":path", path),
-        (b":authority", b"localhost"),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-        *extra,
-    ]
-    return frame(1, flags, stream, b"".join(literal(n, v) for n, v in fields))
-
-
-def message(data=b"", compressed=0):
-    return struct.pack(">BI", compressed, len(data)) + data
-
-
-def data(stream, body, flags=1):
-    return frame(0, flags, stream, body)
-
-
-def rst(stream, code=8):
-    return frame(3, 0, stream, struct.pack(">I", code))
-
-
-def window(stream, n):
-    return frame(8, 0, stream, struct.pack(">I", n))
-
-
-def settings(*pairs):
-    return frame(4, 0, 0, b"".join(struct.pack(">HI", *pair) for pair in pairs))
-
-
-PING = frame(6, 0, 0, b"12345678")
+PING = ping()
 GOAWAY = frame(7, 0, 0, struct.pack(">II", 0, 0) + b"bye")
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 ECHO = b"/amdrpc.test.v1.JsonTypes/Echo"
 ODD = b"/amdrpc.testOdd.v1.HTTP_Svc/"
 
@@ -259,7 +217,7 @@ def messages():
     for name, text in JSONS.items():
         seed("json_read", name, b"\0" + text.encode())
         try:
-            wire = json_format.Parse(text, all_types(), descriptor_pool=pool).SerializeToString()
+            wire = json_format.Parse(text, all_types(), descriptor_pool=pool).SerializeToString(deterministic=True)
         except (json_format.ParseError, ValueError, RecursionError):
             continue
         seed("json_write", name, b"\0" + wire)
