@@ -2,6 +2,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/compress.h"
+#include "common/thread.h"
 #include "server/conn.h"
 #include "server/dispatch.h"
 #include "server/server.h"
@@ -150,7 +151,7 @@ stream_send(amdrpc_call *call, const ProtobufCMessage *msg)
 {
     struct amdi_stream *stream = amdi_stream_of(call);
     size_t len = protobuf_c_message_get_packed_size(msg);
-    bool may_block = !amdi_loop_is_current(stream->sl->loop);
+    bool may_block = !amdi_thread_is_loop();
     amdrpc_err err = sink_check_size(stream, len);
 
     if (err == AMDRPC_OK) {
@@ -192,7 +193,7 @@ static amdrpc_err
 stream_recv(amdrpc_call *call, struct amdi_message **out)
 {
     struct amdi_stream *stream = amdi_stream_of(call);
-    bool may_block = !amdi_loop_is_current(stream->sl->loop);
+    bool may_block = !amdi_thread_is_loop();
     size_t consume = 0;
     amdrpc_err err = amdi_inbox_take(
             &stream->streaming->in, may_block ? -1 : 0, out, &consume);
