@@ -49,6 +49,7 @@ typedef struct amdrpc_channel_options {
 AMDRPC_NODISCARD amdrpc_err amdrpc_channel_create(const char *target,
         const amdrpc_channel_options *options, amdrpc_channel **out);
 
+/** Takes another reference; returns @channel. Thread: any. */
 amdrpc_channel *amdrpc_channel_ref(amdrpc_channel *channel);
 
 /**
@@ -73,6 +74,7 @@ typedef struct amdrpc_call_options {
  *
  * Thread:  any
  * @method  borrowed for the call's life (static, as generated)
+ * @options copied; NULL for all defaults
  * @out     returned owned
  * Errors:  AMDRPC_ENOMEM
  *          AMDRPC_EINVAL  metadata that cannot be sent (more than 100 fields or
@@ -82,9 +84,13 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_channel_start_call(amdrpc_channel *channel,
         const amdrpc_method_desc *method, const amdrpc_call_options *options,
         amdrpc_client_call **out);
 
+/** Takes another reference; returns @call. Thread: any. */
 amdrpc_client_call *amdrpc_client_call_ref(amdrpc_client_call *call);
 
-/** Drops a reference; the last one cancels a call that is going on. */
+/**
+ * Drops a reference; the last one cancels a call that is going on. NULL is
+ * accepted. Thread: any.
+ */
 void amdrpc_client_call_unref(amdrpc_client_call *call);
 
 /**
@@ -112,7 +118,7 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_send_bytes(
  */
 void amdrpc_client_call_set_compression(amdrpc_client_call *call, bool is_on);
 
-/** Says that no more messages follow. Unary requests are closed by `send`. */
+/** Says that no more messages follow; `send` does for a unary request. */
 void amdrpc_client_call_close_send(amdrpc_client_call *call);
 
 /**
@@ -120,8 +126,8 @@ void amdrpc_client_call_close_send(amdrpc_client_call *call);
  *
  * Thread:      any but the loop's (there it never waits: AMDRPC_EAGAIN)
  * @timeout_ms  0 asks without waiting; negative waits without limit
- * @out         borrowed until the next recv or the call's end; the method's
- *              output type
+ * @out         borrowed until the next recv or the call's last unref; the
+ *              method's output type
  * Errors:      AMDRPC_EEND       the call has ended; its status is there
  *              AMDRPC_ETIMEDOUT  AMDRPC_EAGAIN
  */
@@ -146,7 +152,14 @@ typedef struct amdrpc_client_call_events {
     void (*on_end)(amdrpc_client_call *call, void *arg); // once
 } amdrpc_client_call_events;
 
-/** Sets the callbacks; a condition that holds already is told again. */
+/**
+ * Sets the callbacks, in place of earlier ones; a condition that holds already
+ * is told again.
+ *
+ * Thread:  any
+ * @events  copied; NULL for none
+ * @arg     passed to each
+ */
 void amdrpc_client_call_set_events(amdrpc_client_call *call,
         const amdrpc_client_call_events *events, void *arg);
 
@@ -155,9 +168,12 @@ void amdrpc_client_call_cancel(amdrpc_client_call *call);
 
 /**
  * Returns a future that completes with the call's status when the call has
- * ended, and for a method without response stream holds its message.
+ * ended, and for a method without response stream holds its message. Every
+ * time the same one.
  *
- * @out  returned owned
+ * Thread:  any
+ * @out     returned owned
+ * Errors:  AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_client_call_get_future(
         amdrpc_client_call *call, amdrpc_future **out);

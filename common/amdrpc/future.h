@@ -25,6 +25,7 @@ typedef struct amdrpc_future amdrpc_future;
 /** Called once when the future is complete; borrowed until return. */
 typedef void (*amdrpc_future_fn)(amdrpc_future *future, void *arg);
 
+/** Takes another reference; returns @future. */
 amdrpc_future *amdrpc_future_ref(amdrpc_future *future);
 
 /** Drops a reference; NULL is accepted. Does not cancel. */

@@ -38,9 +38,10 @@ typedef void (*amdrpc_call_fn)(amdrpc_call *call, void *arg);
  * Queues one response message.
  *
  * A slow reader is not an error: on a worker the function waits while more
- * than the method's high-water mark is queued. Where it may not wait, on a
- * loop thread, it queues nothing and says so; the on_writable event tells when
- * to try again. The message of a unary method is sent with its status.
+ * than the server's max_queued_bytes are queued. Where it may not wait, on a
+ * thread of a loop (any server's or channel's), it queues nothing and says so;
+ * the on_writable event tells when to try again. The message of a unary method
+ * is sent with its status.
  *
  * Thread:  any
  * @msg     borrowed until return; of the method's output type
@@ -72,12 +73,12 @@ void amdrpc_call_set_compression(amdrpc_call *call, bool is_on);
  *
  * Thread:    any
  * @call      taken
- * @message   copied; UTF-8, a sentence for people; NULL for none
+ * @message   copied; UTF-8, a sentence for people, cut to 1 KiB; NULL for none
  */
 void amdrpc_call_finish(
         amdrpc_call *call, amdrpc_status_code code, const char *message);
 
-/** amdrpc_call_finish with a message made as by printf. */
+/** As amdrpc_call_finish, with a message made as by printf. */
 void amdrpc_call_finishf(amdrpc_call *call, amdrpc_status_code code,
         const char *format, ...) AMDRPC_PRINTF(3, 4);
 
@@ -100,9 +101,10 @@ void amdrpc_call_reply(amdrpc_call *call, const ProtobufCMessage *msg);
 void amdrpc_call_defer(amdrpc_call *call);
 
 /**
- * Reports progress, takes up the caller's news, and tells whether to go on.
+ * Reports progress, and tells whether to go on. Made for long work: a few times
+ * a second is often enough.
  *
- * Thread:        any but a loop's
+ * Thread:        any
  * @done, @total  in units of the method's choice; @total 0 when unknown
  * @return        false when the work should stop (cancelled, deadline passed,
  *                server stopping at once): finish the call
@@ -114,9 +116,9 @@ bool amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total);
 /**
  * Takes the next message of a request stream.
  *
- * Waits for it on a worker; on a loop thread answers "again", and the
- * on_readable event tells when. Room is given to the client as messages are
- * taken, so a slow handler slows its client down.
+ * Waits for it on a worker; on a thread of a loop (any server's or channel's)
+ * answers "again", and the on_readable event tells when. Room is given to the
+ * client as messages are taken, so a slow handler slows its client down.
  *
  * Thread:  any
  * @out     borrowed from the call until the next amdrpc_call_recv or finish
@@ -124,8 +126,11 @@ bool amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total);
  *          AMDRPC_EAGAIN    none yet; wait for on_readable
  *          AMDRPC_EINVAL    the bytes are no such message; finish the call,
  *                           which tells the client so whatever is given there
+ *          AMDRPC_ELIMIT    nested too deep; finish the call
  *          AMDRPC_ECANCELED the call has ended
- *          AMDRPC_ENOMEM
+ *          AMDRPC_ESTATE    the method has no request stream
+ *          AMDRPC_ENOMEM    the message is too big once unpacked, or memory
+ *                           is short; finish the call
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_call_recv(
         amdrpc_call *call, const ProtobufCMessage **out);
@@ -156,9 +161,11 @@ void amdrpc_call_set_events(
 
 /**
  * Calls @fn on the owning loop after @delay_ms, or earlier when the call is
- * cancelled. One such wait at a time. No thread is held meanwhile.
+ * cancelled. One such wait at a time. No thread is held meanwhile. @fn is not
+ * called once the call has been finished.
  *
  * Thread:    the handler's, or a loop callback of this call
+ * @arg       passed to @fn
  */
 void amdrpc_call_after(
         amdrpc_call *call, uint32_t delay_ms, amdrpc_call_fn fn, void *arg);
@@ -193,15 +200,16 @@ typedef void (*amdrpc_call_fd_fn)(
 AMDRPC_NODISCARD amdrpc_err amdrpc_call_wait_fd(amdrpc_call *call, int fd,
         unsigned events, int64_t timeout_ms, amdrpc_call_fd_fn fn, void *arg);
 
-/* ---- facts ---- */
+/* ---- facts; thread: whoever has the call, unless said otherwise ---- */
 
-/** Tells whether the call has ended for its client; finish it soon. */
+/** Any thread: tells whether the call has ended for its client; finish it soon.
+ */
 bool amdrpc_call_is_cancelled(const amdrpc_call *call);
 
 /** Milliseconds until the deadline, never negative. */
 int64_t amdrpc_call_time_left_ms(const amdrpc_call *call);
 
-/** The peer's address, "127.0.0.1:40112" or "unix:"; borrowed. */
+/** The peer's address, "127.0.0.1:40112"; borrowed until finish. */
 const char *amdrpc_call_get_peer(const amdrpc_call *call);
 
 /**
@@ -210,7 +218,7 @@ const char *amdrpc_call_get_peer(const amdrpc_call *call);
  */
 const char *amdrpc_call_get_identity(const amdrpc_call *call);
 
-/** "/package.Service/Method"; borrowed. */
+/** "/package.Service/Method"; borrowed for the server's life. */
 const char *amdrpc_call_get_method(const amdrpc_call *call);
 
 /** What the client sent; borrowed until finish. */
@@ -233,9 +241,8 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_call_add_trailing_metadata(amdrpc_call *call,
         const char *name, const void *value, size_t value_len);
 
 /**
- * Memory that lives as long as the call; NULL when there is none.
- *
- * Thread:  the handler's
+ * Memory that lives until the call is finished; NULL when there is none. It is
+ * aligned for any type, not cleared, and not to be freed.
  */
 void *amdrpc_call_alloc(amdrpc_call *call, size_t size);
 

@@ -14,7 +14,8 @@ extern "C" {
 typedef struct amdrpc_module_host {
     /**
      * Returns the @index-th value of the setting "<module>.<name>", or NULL
-     * when there are not so many; borrowed for the server's life.
+     * when there are not so many; borrowed for the server's life. A setting
+     * that was given and not asked for is an error of the start.
      */
     const char *(*get_setting)(const struct amdrpc_module_host *host,
             const char *name, size_t index);
@@ -31,11 +32,17 @@ typedef struct amdrpc_module_desc {
      * Adds the module's services to @server.
      *
      * Thread:  setup
-     * @state   given to stop; may be left alone
+     * @host    borrowed until return
+     * @state   given to stop, also when the start failed; NULL before
      */
     amdrpc_err (*start)(
             amdrpc_server *server, amdrpc_module_host *host, void **state);
-    /** Frees @state once no handler can run any more; may be NULL. */
+    /**
+     * Frees @state once no handler can run any more: the server has been
+     * destroyed. May be NULL.
+     *
+     * Thread:  setup
+     */
     void (*stop)(void *state);
 } amdrpc_module_desc;
 

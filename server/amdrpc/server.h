@@ -16,6 +16,10 @@
 extern "C" {
 #endif
 
+/**
+ * A server. Its owner sets it up, starts it, lets it drain, and destroys it.
+ * "Thread: setup" means: one thread, before the start or after the stop.
+ */
 typedef struct amdrpc_server amdrpc_server;
 
 /** Where a method's handler runs. */
@@ -148,7 +152,7 @@ typedef void (*amdrpc_invoke_fn)(const void *handlers, amdrpc_call *call,
  * @invoke     copied; one for each method of @desc, NULL where the method is
  *             not implemented
  * @handlers   borrowed for the server's life
- * @user_data  passed to every handler
+ * @user_data  passed to every handler; borrowed for the server's life
  * Errors:     AMDRPC_EEXIST  a service of that name is there already
  *             AMDRPC_ENOMEM
  */
@@ -188,9 +192,10 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_weight(
  *
  * Thread:  setup
  * @path    "/package.Service/Method", or "/package.Service/" for all of them
- * @policy  copied
+ * @policy  copied; replaces all of what an earlier one said
  * Errors:  AMDRPC_ENOTFOUND  no such method, or no such pool, was added
- *          AMDRPC_EINVAL
+ *          AMDRPC_EINVAL     a field is out of its range
+ *          AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_policy(
         amdrpc_server *server, const char *path, const amdrpc_policy *policy);
@@ -235,7 +240,8 @@ const amdrpc_service_desc *amdrpc_server_get_service(
 
 /**
  * Lets @fn be called when a drain begins, before clients are told: the place
- * to end calls that would otherwise never end, such as watches.
+ * to end calls that would otherwise never end, such as watches. The last added
+ * is called first. @fn must not block.
  *
  * Thread:  setup; @fn is called on the thread that called amdrpc_server_drain
  * Errors:  AMDRPC_ENOMEM
@@ -252,7 +258,8 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_on_drain(
 void amdrpc_server_write_metrics(amdrpc_server *server, FILE *file);
 
 /**
- * Starts loops and workers and begins to accept.
+ * Starts loops and workers and begins to accept. After an error the server can
+ * only be destroyed.
  *
  * Thread:  setup
  * Errors:  AMDRPC_ENOMEM  AMDRPC_EIO
@@ -264,14 +271,15 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_start(amdrpc_server *server);
  * Begins to drain: no new connections, clients are told to go elsewhere
  * (two GOAWAYs, RFC 9113 section 6.8), calls that were accepted are finished.
  * Calls still running after drain_timeout_ms are cancelled with UNAVAILABLE.
- * Returns at once; may be called again.
+ * Returns at once; may be called again. A no-op on a server that does not run.
  *
  * Thread:  any (also a signal handler's self-pipe reader, not the handler)
  */
 void amdrpc_server_drain(amdrpc_server *server);
 
 /**
- * Waits until a drain has ended. A call once accepted has then ended, and its
+ * Waits until a drain has ended, first for its beginning when the server still
+ * runs. A call once accepted has then ended, and its
  * status has been handed to the kernel, or its connection is lost.
  *
  * Thread:  any but loops and workers
@@ -281,7 +289,7 @@ void amdrpc_server_drain(amdrpc_server *server);
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_wait(amdrpc_server *server);
 
-/** amdrpc_server_drain, then amdrpc_server_wait. */
+/** amdrpc_server_drain, then amdrpc_server_wait. Thread: as the latter. */
 AMDRPC_NODISCARD amdrpc_err amdrpc_server_stop(amdrpc_server *server);
 
 #ifdef __cplusplus
