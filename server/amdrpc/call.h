@@ -202,8 +202,7 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_call_wait_fd(amdrpc_call *call, int fd,
 
 /* ---- facts; thread: whoever has the call, unless said otherwise ---- */
 
-/** Any thread: tells whether the call has ended for its client; finish it soon.
- */
+/** Any thread: has the call ended for its client? Then finish it soon. */
 bool amdrpc_call_is_cancelled(const amdrpc_call *call);
 
 /** Milliseconds until the deadline, never negative. */
