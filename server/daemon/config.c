@@ -56,6 +56,24 @@ module_setting_fini(struct amdi_module_setting *setting)
     amdi_free(setting->where);
 }
 
+static void *
+config_field(struct amdi_config *config, const struct amdi_setting *setting)
+{
+    return (char *)config + setting->offset;
+}
+
+static void
+field_fini(struct amdi_config *config, const struct amdi_setting *setting)
+{
+    void *field = config_field(config, setting);
+
+    if (setting->type == AMDI_SETTING_TEXT) {
+        amdi_free(*(char **)field);
+    } else if (setting->type == AMDI_SETTING_TEXTS) {
+        texts_clear(field);
+    }
+}
+
 void
 amdi_config_fini(struct amdi_config *config)
 {
@@ -63,22 +81,13 @@ amdi_config_fini(struct amdi_config *config)
         module_setting_fini(&config->module_settings.items[i]);
     }
     amdi_free(config->module_settings.items);
-    texts_clear(&config->listen);
-    texts_clear(&config->modules);
-    amdi_free(config->config_file);
-    amdi_free(config->port_file);
-    amdi_free(config->module_path);
-    amdi_free(config->data_dir);
+    for (size_t i = 0; i < AMDI_NSETTINGS; i++) {
+        field_fini(config, amdi_setting_at(i));
+    }
     amdi_config_init(config);
 }
 
 /* ---- values ---- */
-
-static void *
-config_field(struct amdi_config *config, const struct amdi_setting *setting)
-{
-    return (char *)config + setting->offset;
-}
 
 static bool
 texts_add(struct amdi_texts *texts, const char *text)
@@ -292,6 +301,13 @@ amdi_config_find_unread(const struct amdi_config *config, const char *module)
         }
     }
     return NULL;
+}
+
+bool
+amdi_config_is_rule(const struct amdi_module_setting *setting)
+{
+    return strncmp(setting->name, AMDI_ALLOW_PREFIX,
+                   strlen(AMDI_ALLOW_PREFIX)) == 0;
 }
 
 /* ---- assignment ---- */

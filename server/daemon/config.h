@@ -31,6 +31,9 @@ struct amdi_texts {
     size_t count;
 };
 
+// "[allow]" in the file, "allow.PATH" on the command line.
+#define AMDI_ALLOW_PREFIX "allow."
+
 /** "checksum.root=DIR", from wherever. */
 struct amdi_module_setting {
     char *name;  // "checksum.root"; owned
@@ -51,6 +54,10 @@ struct amdi_config {
 
     char *config_file;
     struct amdi_texts listen;
+    char *tls_cert;
+    char *tls_key;
+    char *tls_client_ca;
+    char *token_file;
     char *metrics_listen;
     char *port_file;
     struct amdi_texts modules;
@@ -110,6 +117,9 @@ amdrpc_err amdi_config_fail_memory(struct amdi_config *config);
 /** The @index-th value of "module.key", or NULL; marks the name as read. */
 const char *amdi_config_get_module_setting(
         struct amdi_config *config, const char *name, size_t index);
+
+/** Tells whether it is of no module, but who may call what: "allow.PATH". */
+bool amdi_config_is_rule(const struct amdi_module_setting *setting);
 
 /** A setting of @module that nobody read, or NULL: it has no such setting. */
 const struct amdi_module_setting *amdi_config_find_unread(

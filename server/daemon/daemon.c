@@ -11,6 +11,7 @@
  */
 #include "server/daemon/daemon.h"
 
+#include <amdrpc/auth.h>
 #include <amdrpc/health.h>
 #include <amdrpc/reflection.h>
 #include <amdrpc/server.h>
@@ -23,6 +24,7 @@
 #include "server/daemon/module_host.h"
 #include "server/daemon/notify.h"
 #include "server/daemon/port_file.h"
+#include "server/daemon/security.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -161,29 +163,21 @@ daemon_add_services(struct daemon *daemon)
 }
 
 static amdrpc_err
+daemon_set_callers(struct daemon *daemon)
+{
+    return amdi_security_set_callers(daemon->config, daemon->server);
+}
+
+static amdrpc_err
 daemon_listen(struct daemon *daemon)
 {
-    const struct amdi_texts *addresses = &daemon->config->listen;
+    size_t count = daemon->config->listen.count;
 
-    daemon->ports = amdi_calloc(addresses->count, sizeof(*daemon->ports));
+    daemon->ports = amdi_calloc(count, sizeof(*daemon->ports));
     if (daemon->ports == NULL) {
         return amdi_config_fail_memory(daemon->config);
     }
-    for (size_t i = 0; i < addresses->count; i++) {
-        const char *address = addresses->items[i];
-        amdrpc_err err = amdrpc_server_listen(
-                daemon->server, address, &daemon->ports[i]);
-
-        if (err != AMDRPC_OK) {
-            (void)amdi_config_fail(daemon->config, "listen %s: %s", address,
-                    err == AMDRPC_EINVAL ? "not a HOST:PORT of this machine"
-                                         : amdrpc_err_text(err));
-            return err;
-        }
-        amdi_log_info("", "listening", "address=%s port=%u", address,
-                (unsigned)daemon->ports[i]);
-    }
-    return AMDRPC_OK;
+    return amdi_security_listen(daemon->config, daemon->server, daemon->ports);
 }
 
 static amdrpc_err
@@ -237,6 +231,7 @@ daemon_start(struct daemon *daemon)
             daemon_check_data_dir,
             daemon_create_server,
             daemon_add_services,
+            daemon_set_callers,
             daemon_listen,
     };
     amdrpc_err err = AMDRPC_OK;
@@ -312,7 +307,8 @@ daemon_on_signal(struct daemon *daemon)
         return;
     }
     if (info.ssi_signo == SIGHUP) {
-        amdi_log_info("", "reload", "signal=SIGHUP result=nothing-to-reload");
+        amdi_log_info("", "reload", "signal=SIGHUP failures=%zu",
+                amdrpc_server_reload(daemon->server));
         return;
     }
     name = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";

@@ -213,7 +213,7 @@ warn_of_unused_settings(const struct amdi_config *config)
         const struct amdi_module_setting *setting =
                 &config->module_settings.items[i];
 
-        if (!setting->is_read) {
+        if (!setting->is_read && !amdi_config_is_rule(setting)) {
             amdi_log_warn("", "module-setting-unused",
                     "where=%s setting=%s reason=module-not-loaded",
                     setting->where, setting->name);
