@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 struct call_options {
+    struct amdi_connect connect;
     uint64_t timeout_ms;
     struct amdi_texts metadata;
     const char *descriptor_set;
@@ -24,6 +25,7 @@ struct call_options {
 #define FIELD(name) offsetof(struct call_options, name)
 
 static const struct amdi_option call_rows[] = {
+        AMDI_CONNECT_ROWS(struct call_options, connect),
         {"compact", AMDI_OPTION_FLAG, FIELD(compact), NULL,
                 "Print each message as one line.", 0, 0},
         {"descriptor-set", AMDI_OPTION_TEXT, FIELD(descriptor_set), "FILE",
@@ -133,6 +135,9 @@ call_set_metadata(struct call_run *run)
     const struct amdi_texts *pairs = &run->options->metadata;
     amdrpc_err err = amdrpc_metadata_create(&run->metadata);
 
+    if (err == AMDRPC_OK) {
+        err = amdi_connect_add_token(&run->options->connect, run->metadata);
+    }
     for (size_t i = 0; i < pairs->count && err == AMDRPC_OK; i++) {
         err = amdi_metadata_add_pair(run->metadata, pairs->items[i]);
         if (err == AMDRPC_EINVAL) {
@@ -282,8 +287,8 @@ amdi_command_call(int argc, char **argv)
         return exit_status;
     }
     run.source = operands.count > 2 ? operands.items[2] : NULL;
-    exit_status = amdi_session_open(
-            &run.session, operands.items[0], options.timeout_ms);
+    exit_status = amdi_session_open(&run.session, &options.connect,
+            operands.items[0], options.timeout_ms);
     if (exit_status != AMDI_EXIT_OK) {
         return exit_status;
     }

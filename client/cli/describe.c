@@ -9,10 +9,12 @@
 #include <string.h>
 
 struct describe_options {
+    struct amdi_connect connect;
     uint64_t timeout_ms;
 };
 
 static const struct amdi_option describe_rows[] = {
+        AMDI_CONNECT_ROWS(struct describe_options, connect),
         {.name = "timeout",
                 .kind = AMDI_OPTION_DURATION,
                 .offset = offsetof(struct describe_options, timeout_ms),
@@ -119,8 +121,8 @@ amdi_command_describe(int argc, char **argv)
                 &exit_status)) {
         return exit_status;
     }
-    exit_status =
-            amdi_session_open(&session, operands.items[0], options.timeout_ms);
+    exit_status = amdi_session_open(
+            &session, &options.connect, operands.items[0], options.timeout_ms);
     if (exit_status != AMDI_EXIT_OK) {
         return exit_status;
     }

@@ -6,10 +6,12 @@
 #include <stdio.h>
 
 struct list_options {
+    struct amdi_connect connect;
     uint64_t timeout_ms;
 };
 
 static const struct amdi_option list_rows[] = {
+        AMDI_CONNECT_ROWS(struct list_options, connect),
         {.name = "timeout",
                 .kind = AMDI_OPTION_DURATION,
                 .offset = offsetof(struct list_options, timeout_ms),
@@ -76,8 +78,8 @@ amdi_command_list(int argc, char **argv)
                 &list_line, argc, argv, &options, &operands, &exit_status)) {
         return exit_status;
     }
-    exit_status =
-            amdi_session_open(&session, operands.items[0], options.timeout_ms);
+    exit_status = amdi_session_open(
+            &session, &options.connect, operands.items[0], options.timeout_ms);
     if (exit_status != AMDI_EXIT_OK) {
         return exit_status;
     }

@@ -11,31 +11,46 @@ amdi_session_fail(amdrpc_err err, const char *what)
     return AMDI_EXIT_FAILED;
 }
 
-int
-amdi_session_open(
-        struct amdi_session *session, const char *target, uint64_t timeout_ms)
+static int
+session_set_metadata(struct amdi_session *session)
 {
+    amdrpc_err err = amdrpc_metadata_create(&session->metadata);
+
+    if (err == AMDRPC_OK) {
+        err = amdi_connect_add_token(session->connect, session->metadata);
+    }
+    if (err == AMDRPC_EINVAL) {
+        amdi_program_error("--token: it cannot be sent");
+        return AMDI_EXIT_USAGE;
+    }
+    return err == AMDRPC_OK ? AMDI_EXIT_OK : amdi_session_fail(err, "metadata");
+}
+
+int
+amdi_session_open(struct amdi_session *session,
+        const struct amdi_connect *connect, const char *target,
+        uint64_t timeout_ms)
+{
+    int exit_status;
     amdrpc_err err;
 
-    *session =
-            (struct amdi_session){.target = target, .timeout_ms = timeout_ms};
+    *session = (struct amdi_session){
+            .connect = connect, .target = target, .timeout_ms = timeout_ms};
     err = amdi_interrupt_start(&session->interrupt);
     if (err != AMDRPC_OK) {
         return amdi_session_fail(err, "cannot wait for signals");
     }
     err = amdi_descriptors_create(&session->descriptors);
-    if (err == AMDRPC_OK) {
-        err = amdrpc_channel_create(target, NULL, &session->channel);
+    exit_status = err == AMDRPC_OK
+            ? session_set_metadata(session)
+            : amdi_session_fail(err, "cannot keep descriptors");
+    if (exit_status == AMDI_EXIT_OK) {
+        exit_status = amdi_connect_open(connect, target, &session->channel);
     }
-    if (err == AMDRPC_OK) {
-        return AMDI_EXIT_OK;
+    if (exit_status != AMDI_EXIT_OK) {
+        amdi_session_close(session);
     }
-    amdi_session_close(session);
-    if (err == AMDRPC_EINVAL) {
-        amdi_program_error("'%s' is not a server: HOST:PORT", target);
-        return AMDI_EXIT_USAGE;
-    }
-    return amdi_session_fail(err, "cannot open a channel");
+    return exit_status;
 }
 
 void
@@ -44,6 +59,7 @@ amdi_session_close(struct amdi_session *session)
     amdrpc_channel_unref(session->channel);
     amdi_interrupt_stop(&session->interrupt);
     amdi_descriptors_destroy(session->descriptors);
+    amdrpc_metadata_destroy(session->metadata);
 }
 
 int
@@ -51,8 +67,8 @@ amdi_session_start_call(struct amdi_session *session,
         const amdrpc_method_desc *method, uint64_t timeout_ms,
         const amdrpc_metadata *metadata, amdrpc_client_call **out)
 {
-    amdrpc_call_options options = {
-            .timeout_ms = (int64_t)timeout_ms, .metadata = metadata};
+    amdrpc_call_options options = {.timeout_ms = (int64_t)timeout_ms,
+            .metadata = metadata != NULL ? metadata : session->metadata};
     amdrpc_err err =
             amdrpc_channel_start_call(session->channel, method, &options, out);
 

@@ -4,6 +4,7 @@
 
 #include <amdrpc/client.h>
 
+#include "client/cli/connect.h"
 #include "client/cli/interrupt.h"
 #include "common/descriptor.h"
 
@@ -11,16 +12,19 @@
 
 /** Functions that return an int return an exit status, and print its reason. */
 struct amdi_session {
-    const char *target; // borrowed
+    const struct amdi_connect *connect; // borrowed
+    const char *target;                 // borrowed
+    amdrpc_metadata *metadata; // of calls that have none of their own; owned
     amdrpc_channel *channel;
     struct amdi_interrupt interrupt;
     struct amdi_descriptors *descriptors; // owned; what was learned so far
     uint64_t timeout_ms;                  // of each call; 0 for none
 };
 
-/** @target  borrowed until close */
-int amdi_session_open(
-        struct amdi_session *session, const char *target, uint64_t timeout_ms);
+/** @connect, @target  borrowed until close */
+int amdi_session_open(struct amdi_session *session,
+        const struct amdi_connect *connect, const char *target,
+        uint64_t timeout_ms);
 
 void amdi_session_close(struct amdi_session *session);
 
@@ -28,7 +32,7 @@ void amdi_session_close(struct amdi_session *session);
  * Starts a call that Ctrl-C cancels. amdi_session_end_call when it is over.
  *
  * @timeout_ms  0 for none
- * @metadata    borrowed until return; NULL for none
+ * @metadata    borrowed until return; NULL for nothing but the token
  */
 int amdi_session_start_call(struct amdi_session *session,
         const amdrpc_method_desc *method, uint64_t timeout_ms,
