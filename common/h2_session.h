@@ -42,12 +42,12 @@ struct h2_streams {
 };
 
 /**
- * The last request's header block, if it was made of table references alone:
- * as long as no other block changes the table, the same bytes mean the same
- * fields. Most clients send all their requests of a method that way.
+ * The last request's header block, if it left the table as it was: as long as
+ * no other block changes the table, the same bytes mean the same fields. Most
+ * clients send all their requests of a method that way.
  */
 struct h2_same_block {
-    uint8_t bytes[32];
+    uint8_t bytes[127];
     uint8_t len; // 0: none
 };
 

@@ -56,8 +56,22 @@ on_field(void *ctx, void *arg, const struct amdi_h2_field *field)
 static void
 on_headers(void *ctx, void *stream, bool is_trailers)
 {
-    (void)ctx;
+    struct test_pair_side *side = ctx;
+
+    side->last_headers = stream;
     stream_trace(stream, is_trailers ? 't' : 'h');
+}
+
+static void
+on_same_headers(void *ctx, void *arg)
+{
+    struct test_pair_side *side = ctx;
+    struct test_pair_stream *stream = arg;
+
+    ck_assert_str_eq(stream->fields, ""); // none is told
+    memcpy(stream->fields, side->last_headers->fields, sizeof(stream->fields));
+    stream_trace(stream, 'h');
+    side->nsame++;
 }
 
 static void
@@ -152,6 +166,7 @@ const struct amdi_h2_events test_pair_events = {
         .on_open = on_open,
         .on_field = on_field,
         .on_headers = on_headers,
+        .on_same_headers = on_same_headers,
         .on_data = on_data,
         .on_end = on_end,
         .on_close = on_close,

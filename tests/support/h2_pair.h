@@ -48,6 +48,8 @@ struct test_pair_side {
     char goaway_debug[64];
     size_t nping_acks;
     size_t nsettings;
+    size_t nsame; // header blocks that were those of …
+    const struct test_pair_stream *last_headers; // … this stream
 };
 
 struct test_pair {
