@@ -6,6 +6,7 @@
 #include "common/frame.h"
 #include "common/log.h"
 #include "server/call_codec.h"
+#include "server/details.h"
 #include "server/fd_wait.h"
 #include "server/service.h"
 
@@ -71,6 +72,9 @@ call_set_fault(struct amdrpc_call *call, amdrpc_err err, const char *why)
     call->fault = text != NULL ? text : "the request cannot be unpacked";
     call->fault_code = err == AMDRPC_EPROTO ? AMDRPC_STATUS_INTERNAL
                                             : amdrpc_status_from_err(err);
+    amdi_details_add(&(struct amdi_details){.code = call->fault_code,
+                             .message = call->fault},
+            call);
 }
 
 /** The request of a method without request stream, unpacked; or the end. */

@@ -4,6 +4,7 @@
 #include "common/compress.h"
 #include "common/encoding.h"
 #include "common/metadata.h"
+#include "server/details.h"
 
 #include <string.h>
 
@@ -141,5 +142,19 @@ amdi_response_add_status(struct amdi_response *response,
     response_add_metadata(response, trailing, arena);
     if (message != NULL && message[0] != '\0') {
         response_add_message(response, message, arena);
+    }
+}
+
+void
+amdi_response_add_details(struct amdi_response *response, const void *data,
+        size_t len, struct amdi_arena *arena)
+{
+    const amdrpc_metadata_field field = {
+            .name = AMDI_DETAILS_FIELD, .value = data, .value_len = len};
+    struct amdi_h2_field wire = AMDI_H2_FIELD(AMDI_DETAILS_FIELD, "");
+
+    if (amdi_metadata_wire_value(&field, arena, &wire.value, &wire.value_len) ==
+            AMDRPC_OK) {
+        (void)response_add(response, wire);
     }
 }

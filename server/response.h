@@ -22,6 +22,10 @@ struct amdi_response {
 void amdi_response_begin(struct amdi_response *response, bool is_gzip_announced,
         const struct amdrpc_metadata *initial, struct amdi_arena *arena);
 
+/** Adds the details of a status, if they fit. Arguments as those above. */
+void amdi_response_add_details(struct amdi_response *response, const void *data,
+        size_t len, struct amdi_arena *arena);
+
 /** Adds the list of the codecs that a client may use. */
 void amdi_response_add_codecs(struct amdi_response *response);
 

@@ -5,6 +5,7 @@
 #include "common/assertion.h"
 #include "common/clock.h"
 #include "server/conn.h"
+#include "server/details.h"
 #include "server/request_head.h"
 #include "server/server.h"
 #include "server/server_loop.h"
@@ -157,10 +158,27 @@ stream_trailing(const struct amdi_stream *stream)
 }
 
 static void
+stream_add_details(struct amdi_stream *stream)
+{
+    const struct amdi_details details = {
+            .code = stream->code, .message = stream->message};
+    struct amdi_arena *arena = &stream->sl->scratch;
+    ProtobufCBinaryData packed = {0};
+
+    if (amdi_details_pack(&details, arena, &packed)) {
+        amdi_response_add_details(
+                &stream->sl->response, packed.data, packed.len, arena);
+    }
+}
+
+static void
 stream_add_status(struct amdi_stream *stream)
 {
     amdi_response_add_status(&stream->sl->response, stream->code,
             stream->message, stream_trailing(stream), &stream->sl->scratch);
+    if (stream->is_own_end) {
+        stream_add_details(stream);
+    }
 }
 
 void
@@ -241,6 +259,7 @@ amdi_stream_fail(struct amdi_stream *stream, amdrpc_status_code code,
 {
     amdi_stream_set_work(stream, AMDI_WORK_DONE);
     if (!amdi_stream_is_ended(stream)) {
+        stream->is_own_end = true;
         stream_end(stream, code,
                 amdi_arena_strndup(
                         &stream->call.arena, message, strlen(message)));
@@ -375,6 +394,7 @@ amdi_stream_cancel(struct amdi_stream *stream, amdrpc_status_code code,
         return;
     }
     if (is_clean) {
+        stream->is_own_end = true;
         stream_end(stream, code, message);
         return;
     }

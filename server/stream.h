@@ -61,6 +61,7 @@ struct amdi_stream {
     bool has_sent_headers;
     bool has_events;     // call.events may be read
     bool is_cancel_told; // on_cancel has been called
+    bool is_own_end;     // the status is ours, not the handler's
     bool is_http; // the answer is no gRPC: its body ends without trailers
     struct amdi_list conn_node;
     uint64_t opened_at_ns;
