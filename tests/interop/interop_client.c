@@ -14,6 +14,9 @@ struct client_options {
     const char *server_host;
     uint64_t server_port;
     struct amdi_texts test_cases;
+    const char *ca_file;
+    const char *server_host_override;
+    bool use_tls;
 };
 
 static const struct amdi_option options[] = {
@@ -29,6 +32,20 @@ static const struct amdi_option options[] = {
                 .min = 1,
                 .max = 65535,
                 .help = "its port (default: 50051)"},
+        {.name = "use_tls",
+                .kind = AMDI_OPTION_FLAG,
+                .offset = offsetof(struct client_options, use_tls),
+                .help = "connect over TLS"},
+        {.name = "ca_file",
+                .kind = AMDI_OPTION_TEXT,
+                .offset = offsetof(struct client_options, ca_file),
+                .value_name = "FILE",
+                .help = "whom to trust (default: as the system does)"},
+        {.name = "server_host_override",
+                .kind = AMDI_OPTION_TEXT,
+                .offset = offsetof(struct client_options, server_host_override),
+                .value_name = "NAME",
+                .help = "the name in the server's certificate"},
         {.name = "test_case",
                 .kind = AMDI_OPTION_TEXTS,
                 .offset = offsetof(struct client_options, test_cases),
@@ -116,16 +133,17 @@ check_names(const struct amdi_texts *names)
 }
 
 static int
-run_client(const struct client_options *values)
+run_on_channel(const struct client_options *values,
+        const amdrpc_channel_options *channel_options)
 {
     char target[TARGET_BYTES];
-    struct interop in = {.target = target};
+    struct interop in = {.target = target, .channel_options = channel_options};
     amdrpc_err err;
     bool all_passed;
 
     (void)snprintf(target, sizeof(target), "%s:%u", values->server_host,
             (unsigned)values->server_port); // too long a name has no address
-    err = amdrpc_channel_create(target, in.channel_options, &in.channel);
+    err = amdrpc_channel_create(target, channel_options, &in.channel);
     if (err != AMDRPC_OK) {
         amdi_program_error("%s: %s", target, amdrpc_err_text(err));
         return AMDI_EXIT_USAGE;
@@ -133,6 +151,27 @@ run_client(const struct client_options *values)
     all_passed = run_chosen(&in, &values->test_cases);
     amdrpc_channel_unref(in.channel);
     return amdi_program_finish(all_passed ? AMDI_EXIT_OK : AMDI_EXIT_FAILED);
+}
+
+static int
+run_client(const struct client_options *values)
+{
+    const amdrpc_tls_options tls_options = {
+            .role = AMDRPC_TLS_CLIENT, .ca_file = values->ca_file};
+    amdrpc_channel_options channel_options = {
+            .authority = values->server_host_override};
+    char reason[AMDRPC_REASON_BYTES];
+    int status;
+
+    if (values->use_tls &&
+            amdrpc_tls_create(&tls_options, reason, sizeof(reason),
+                    &channel_options.tls) != AMDRPC_OK) {
+        amdi_program_error("%s", reason);
+        return AMDI_EXIT_USAGE;
+    }
+    status = run_on_channel(values, &channel_options);
+    amdrpc_tls_unref(channel_options.tls);
+    return status;
 }
 
 int

@@ -110,44 +110,80 @@ class Column:
         return "ok" if result == "passed" else "FAILED"
 
 
-def make_columns(amdrpcd, module, client, cpp_client=None, cpp_server=None):
-    ours = (amdrpcd, "--listen", "127.0.0.1:0", "--log-level", "warn", "--module", module)
-    py_client = (sys.executable, os.path.join(HERE, "py_client.py"))
-    py_server = (sys.executable, os.path.join(HERE, "py_server.py"))
-    columns = [
-        Column("ours > ours", (client,), ours),
-        Column("Python > ours", py_client, ours),
-        Column("ours > Python", (client,), py_server, UNSEEN_BY_PYTHON),
-    ]
-    if cpp_client is not None:
-        columns += [
-            Column("C++ > ours", (cpp_client,), ours),
-            Column("ours > C++", (client,), (cpp_server,)),
-        ]
+def make_certificate(folder):
+    """A key and a certificate for 127.0.0.1 that vouches for itself."""
+    key, cert = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]
+        + ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+        + ["-keyout", key, "-out", cert],
+        check=True,
+        capture_output=True,
+    )
+    return key, cert
+
+
+def serves_tls(amdrpcd):
+    shown = subprocess.run([amdrpcd, "--help"], capture_output=True, text=True, check=True)
+    return "--tls-cert" in shown.stdout
+
+
+def make_columns(programs, tls=None):
+    """The columns without TLS, or with it; @tls: key and certificate."""
+    amdrpcd, module, client, *cpp = programs
+    ours = [amdrpcd, "--log-level", "warn", "--module", module, "--listen"]
+    python = [sys.executable, os.path.join(HERE, "py_server.py")]
+    to_server, to_client = [], []
+    if tls:
+        key, cert = tls
+        ours += ["127.0.0.1:0 tls", "--tls-cert", cert, "--tls-key", key]
+        to_server = [f"--cert_file={cert}", f"--key_file={key}"]
+        to_client = [f"--ca_file={cert}"]
+    else:
+        ours += ["127.0.0.1:0"]
+    client = [client, *to_client, *(["--use_tls"] if tls else [])]
+    py_client = [sys.executable, os.path.join(HERE, "py_client.py"), *to_client]
+    columns = [Column("ours > Python", client, [*python, *to_server], UNSEEN_BY_PYTHON)]
+    if cpp:
+        columns.append(Column("ours > C++", client, [cpp[1], *to_server]))
+    if tls and not serves_tls(amdrpcd):
+        return columns
+    columns += [Column("ours > ours", client, ours), Column("Python > ours", py_client, ours)]
+    if cpp:
+        columns.append(Column("C++ > ours", [cpp[0], *to_client], ours))
     return columns
 
 
-def print_table(columns):
+def print_table(title, columns):
     width = max(map(len, CASES))
-    print(" " * width, *(column.title for column in columns), sep="  ")
+    print(title.ljust(width), *(column.title for column in columns), sep="  ")
     for case in CASES:
         cells = (column.cell(case).ljust(len(column.title)) for column in columns)
         print(case.ljust(width), *cells, sep="  ")
-    print('"-": the client has not this case, or its library cannot see it')
 
 
-def main():
-    columns = make_columns(*sys.argv[1:])
+def run_columns(title, columns):
+    """Runs and prints them; returns whether all have passed."""
     for column in columns:
         with Server(*column.server) as server:
             column.run(server.port)
             if column.server[0] == sys.argv[1] and server.stop() != 0:
                 column.results["the daemon"] = "failed: exit status"
-    print_table(columns)
+    print_table(title, columns)
     for column in columns:
         for case, result in column.failures().items():
-            print(f"{column.title}: {case}: {result}")
-    return 1 if any(column.failures() for column in columns) else 0
+            print(f"{title}: {column.title}: {case}: {result}")
+    return not any(column.failures() for column in columns)
+
+
+def main():
+    passed = run_columns("plaintext", make_columns(sys.argv[1:]))
+    with tempfile.TemporaryDirectory() as folder:
+        tls = make_certificate(folder)
+        passed = run_columns("TLS", make_columns(sys.argv[1:], tls)) and passed
+    print('"-": the client has not this case, or its library cannot see it')
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":
