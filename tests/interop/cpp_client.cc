@@ -2,7 +2,7 @@
 //
 //     cpp_client --server_host HOST --server_port PORT [--ca_file FILE]
 //                [--test_case NAME]...
-#include "tests/interop/cpp_peer.h"
+#include "tests/interop/cpp_peer.hpp"
 
 #include <algorithm>
 #include <chrono>

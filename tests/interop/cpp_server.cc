@@ -4,7 +4,7 @@
 //
 // Serves on a free port of 127.0.0.1, which it writes to the file, until it is
 // killed.
-#include "tests/interop/cpp_peer.h"
+#include "tests/interop/cpp_peer.hpp"
 
 #include <chrono>
 #include <cstdio>

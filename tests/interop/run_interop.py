@@ -124,11 +124,6 @@ def make_certificate(folder):
     return key, cert
 
 
-def serves_tls(amdrpcd):
-    shown = subprocess.run([amdrpcd, "--help"], capture_output=True, text=True, check=True)
-    return "--tls-cert" in shown.stdout
-
-
 def make_columns(programs, tls=None):
     """The columns without TLS, or with it; @tls: key and certificate."""
     amdrpcd, module, client, *cpp = programs
@@ -147,8 +142,6 @@ def make_columns(programs, tls=None):
     columns = [Column("ours > Python", client, [*python, *to_server], UNSEEN_BY_PYTHON)]
     if cpp:
         columns.append(Column("ours > C++", client, [cpp[1], *to_server]))
-    if tls and not serves_tls(amdrpcd):
-        return columns
     columns += [Column("ours > ours", client, ours), Column("Python > ours", py_client, ours)]
     if cpp:
         columns.append(Column("C++ > ours", [cpp[0], *to_client], ours))

@@ -1,8 +1,8 @@
 // What the C++ peers share: their command lines, and looks into calls.
-#ifndef TEST_INTEROP_CPP_PEER_H
-#define TEST_INTEROP_CPP_PEER_H
+#ifndef TEST_INTEROP_CPP_PEER_HPP
+#define TEST_INTEROP_CPP_PEER_HPP
 
-#include "test_service.grpc.pb.h"
+#include "tests/interop/test_service.grpc.pb.h"
 
 #include <fstream>
 #include <grpcpp/grpcpp.h>
