@@ -239,6 +239,20 @@ amdrpc_server_set_policy(
 }
 
 amdrpc_err
+amdrpc_server_get_policy(
+        const amdrpc_server *server, const char *path, amdrpc_policy *out)
+{
+    const struct amdi_method *method =
+            amdi_service_table_find(&server->services, path, strlen(path));
+
+    if (method == NULL) {
+        return AMDRPC_ENOTFOUND;
+    }
+    *out = method->policy;
+    return AMDRPC_OK;
+}
+
+amdrpc_err
 amdrpc_server_add_pool(amdrpc_server *server, const char *name,
         uint32_t min_workers, uint32_t max_workers)
 {

@@ -201,6 +201,18 @@ AMDRPC_NODISCARD amdrpc_err amdrpc_server_set_policy(
         amdrpc_server *server, const char *path, const amdrpc_policy *policy);
 
 /**
+ * Tells a method's policy, with defaults filled in; max_running may be 0, for
+ * all of the pool's workers, until the server has started.
+ *
+ * Thread:  setup, and any once it has started
+ * @path    "/package.Service/Method"
+ * @out     its texts are borrowed until the policy is set again
+ * Errors:  AMDRPC_ENOTFOUND
+ */
+AMDRPC_NODISCARD amdrpc_err amdrpc_server_get_policy(
+        const amdrpc_server *server, const char *path, amdrpc_policy *out);
+
+/**
  * Opens a listening socket; connections are accepted once the server starts.
  *
  * Thread:        setup

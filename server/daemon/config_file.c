@@ -45,7 +45,7 @@ file_assign(struct file_state *state, const char *section, const char *name,
         const char *value)
 {
     char where[300];
-    char full_name[128];
+    char full_name[320]; // a method's path may be part of it
     int len;
 
     if (section[0] == '\0') {

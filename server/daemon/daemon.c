@@ -23,6 +23,7 @@
 #include "server/daemon/metrics_http.h"
 #include "server/daemon/module_host.h"
 #include "server/daemon/notify.h"
+#include "server/daemon/policies.h"
 #include "server/daemon/port_file.h"
 #include "server/daemon/security.h"
 
@@ -145,9 +146,12 @@ daemon_create_server(struct daemon *daemon)
 static amdrpc_err
 daemon_add_services(struct daemon *daemon)
 {
-    amdrpc_err err =
-            amdi_modules_load(&daemon->modules, daemon->config, daemon->server);
+    amdrpc_err err = amdi_policies_add_pools(daemon->config, daemon->server);
 
+    if (err == AMDRPC_OK) {
+        err = amdi_modules_load(
+                &daemon->modules, daemon->config, daemon->server);
+    }
     if (err != AMDRPC_OK) {
         return err;
     }
@@ -159,7 +163,7 @@ daemon_add_services(struct daemon *daemon)
     if (err != AMDRPC_OK) {
         return daemon_fail(daemon, "reflection", err);
     }
-    return AMDRPC_OK;
+    return amdi_policies_apply(daemon->config, daemon->server);
 }
 
 static amdrpc_err
