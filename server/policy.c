@@ -3,6 +3,7 @@
 
 #include "common/metadata.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // A handler that is not long is expected to be done by then.
@@ -83,4 +84,61 @@ amdi_policy_fill(amdrpc_policy *into, struct amdi_policy_texts *texts,
     into->pool = text_keep(texts->pool,
             policy->pool == NULL ? AMDI_DEFAULT_POOL : policy->pool);
     into->fair_key = text_keep(texts->fair_key, policy->fair_key);
+}
+
+/* ---- for people ---- */
+
+const char *
+amdi_dispatch_text(amdrpc_dispatch dispatch)
+{
+    switch (dispatch) {
+    case AMDRPC_DISPATCH_DEFAULT:
+    case AMDRPC_DISPATCH_POOL:
+        return "pool";
+    case AMDRPC_DISPATCH_INLINE:
+        return "inline";
+    case AMDRPC_DISPATCH_SYNC:
+        return "sync";
+    }
+    return "?";
+}
+
+const char *
+amdi_priority_text(amdrpc_priority priority)
+{
+    switch (priority) {
+    case AMDRPC_PRIORITY_HIGH:
+        return "high";
+    case AMDRPC_PRIORITY_DEFAULT:
+    case AMDRPC_PRIORITY_NORMAL:
+        return "normal";
+    case AMDRPC_PRIORITY_LOW:
+        return "low";
+    }
+    return "?";
+}
+
+void
+amdi_policy_format_fair_by(
+        const amdrpc_policy *policy, char out[AMDI_FAIR_BY_BYTES])
+{
+    const char *text = "peer";
+    const char *key = "";
+
+    switch (policy->fair_by) {
+    case AMDRPC_FAIR_BY_DEFAULT:
+    case AMDRPC_FAIR_BY_PEER:
+        break;
+    case AMDRPC_FAIR_BY_HOST:
+        text = "host";
+        break;
+    case AMDRPC_FAIR_BY_NAME:
+        text = "name";
+        break;
+    case AMDRPC_FAIR_BY_METADATA:
+        text = "metadata:";
+        key = policy->fair_key;
+        break;
+    }
+    (void)snprintf(out, AMDI_FAIR_BY_BYTES, "%s%s", text, key);
 }

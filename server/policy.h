@@ -27,4 +27,18 @@ bool amdi_policy_is_valid(const amdrpc_policy *policy);
 void amdi_policy_fill(amdrpc_policy *into, struct amdi_policy_texts *texts,
         const amdrpc_policy *policy, const amdrpc_policy *defaults);
 
+/* ---- for people ---- */
+
+#define AMDI_FAIR_BY_BYTES (AMDI_POLICY_NAME_BYTES + 16u)
+
+/** "pool", "inline", "sync". */
+const char *amdi_dispatch_text(amdrpc_dispatch dispatch);
+
+/** "high", "normal", "low". */
+const char *amdi_priority_text(amdrpc_priority priority);
+
+/** "peer", "host", "name", "metadata:KEY". */
+void amdi_policy_format_fair_by(
+        const amdrpc_policy *policy, char out[AMDI_FAIR_BY_BYTES]);
+
 #endif

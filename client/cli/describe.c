@@ -1,6 +1,7 @@
 /** amdrpc describe: what a symbol is, as the text of a .proto file. */
 #include "client/cli/command.h"
 #include "client/cli/method_name.h"
+#include "client/cli/policy.h"
 #include "client/cli/proto_text.h"
 #include "client/cli/session.h"
 #include "client/program/program.h"
@@ -90,6 +91,9 @@ describe_all(struct amdi_session *session)
         exit_status = describe_symbol(session, names.items[i]);
     }
     amdi_names_fini(&names);
+    if (exit_status == AMDI_EXIT_OK) {
+        amdi_session_print_policies(session, "");
+    }
     return exit_status;
 }
 
@@ -99,14 +103,19 @@ describe_named(struct amdi_session *session, const char *name)
 {
     char symbol[2 * AMDI_METHOD_NAME_BYTES];
     struct amdi_method_name method;
+    int exit_status;
 
-    if (strchr(name, '/') == NULL ||
-            amdi_method_name_parse(name, &method) != AMDRPC_OK) {
-        return describe_symbol(session, name);
+    if (strchr(name, '/') != NULL &&
+            amdi_method_name_parse(name, &method) == AMDRPC_OK) {
+        (void)snprintf(
+                symbol, sizeof(symbol), "%s.%s", method.service, method.method);
+        name = symbol;
     }
-    (void)snprintf(
-            symbol, sizeof(symbol), "%s.%s", method.service, method.method);
-    return describe_symbol(session, symbol);
+    exit_status = describe_symbol(session, name);
+    if (exit_status == AMDI_EXIT_OK) {
+        amdi_session_print_policies(session, name);
+    }
+    return exit_status;
 }
 
 int

@@ -12,6 +12,7 @@
 #include "server/daemon/daemon.h"
 
 #include <amdrpc/auth.h>
+#include <amdrpc/describe.h>
 #include <amdrpc/health.h>
 #include <amdrpc/reflection.h>
 #include <amdrpc/server.h>
@@ -154,6 +155,10 @@ daemon_add_services(struct daemon *daemon)
     }
     if (err != AMDRPC_OK) {
         return err;
+    }
+    err = amdrpc_describe_add(daemon->server);
+    if (err != AMDRPC_OK) {
+        return daemon_fail(daemon, "describe", err);
     }
     err = amdrpc_health_create(daemon->server, &daemon->health);
     if (err != AMDRPC_OK) {

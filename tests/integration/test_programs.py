@@ -321,6 +321,15 @@ class DescribeTest(ProgramTest):
             self.assert_status(result, 0)
             self.assertIn(words, result.out.decode())
 
+    def test_method_is_described_with_its_policy(self):
+        method = BENCH_SERVICE + "/Block"
+
+        result = programs.run(AMDRPC, "describe", self.daemon.address, method)
+
+        self.assert_status(result, 0)
+        self.assertIn(f"// /{method}: pool default, priority normal", result.out.decode())
+        self.assertNotIn("/EchoInline: ", result.out.decode())
+
     def test_everything_is_described_without_a_symbol(self):
         result = programs.run(AMDRPC, "describe", self.daemon.address)
 
