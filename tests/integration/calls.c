@@ -1,7 +1,7 @@
 /** The handlers of the tests' service: each does what its request says. */
 #include "tests/integration/calls.h"
 
-#include "calls.amdrpc-server.h"
+#include "tests/proto/calls.amdrpc-server.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 
 #include <amdrpc/server.h>
 
-#include "calls.pb-c.h"
+#include "tests/proto/calls.pb-c.h"
 #include "tests/support/rpc.h"
 
 #define TEST_UNARY "/amdrpc.testCalls.v1.Calls/Unary"

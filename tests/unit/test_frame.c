@@ -119,11 +119,13 @@ END_TEST
 static amdrpc_err
 frame_push_for_error(const char *data, size_t len)
 {
-    struct amdi_message *message;
+    struct amdi_message *message = NULL;
     size_t taken;
-
-    return amdi_frame_reader_push(
+    amdrpc_err err = amdi_frame_reader_push(
             &reader, (const uint8_t *)data, len, &taken, &message);
+
+    amdi_free(message);
+    return err;
 }
 
 START_TEST(message_over_the_limit_is_refused)
