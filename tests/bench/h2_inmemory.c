@@ -12,7 +12,7 @@
  * Prints nanoseconds of processor time for a call, the least of some replays.
  * The steadiest figure are instructions, from callgrind:
  *
- *   valgrind --tool=callgrind --toggle-collect=replay_turns h2_inmemory call
+ *   valgrind --tool=callgrind "--toggle-collect=replay_turns*" h2_inmemory call
  */
 #include "amdrpc/bench/v1/bench.amdrpc.h"
 #include "common/alloc.h"
