@@ -23,8 +23,8 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-// Blocks of 1008 bytes: calls come by the hundred.
-#define CALL_CACHE_CLASS (AMDI_CACHE_NSMALL + 2u)
+// Calls come by the hundred; this is the class of 1008 bytes.
+#define CALL_CACHE_CLASS (AMDI_CACHE_NSMALL + 3u)
 static_assert(sizeof(struct amdrpc_client_call) <= 1008, "a class too small");
 
 static void call_on_task(struct amdi_task *task);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// Blocks of the standard sizes: the large classes of the thread's cache, 256
+// Blocks of the standard sizes: the large classes of the thread's cache, 128
 // bytes for rank 0, doubling up to 8 KiB.
 #define ARENA_NRANKS (AMDI_CACHE_NCLASSES - AMDI_CACHE_NSMALL)
 #define ARENA_BLOCK_BYTES(rank) amdi_cache_bytes(AMDI_CACHE_NSMALL + (rank))

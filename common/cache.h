@@ -12,11 +12,11 @@
 
 #include <stddef.h>
 
-// Classes 0 … 15 are 32, 64 … 512 bytes; 16 … 21 are 256, 512 … 8192 bytes less
-// 16, so that with malloc's own header they fill a power of two.
+// Classes 0 … 15 are 24, 56 … 504 bytes, 16 … 22 are 112, 240 … 8176 bytes:
+// with malloc's own header each fills what malloc gives it.
 #define AMDI_CACHE_NSMALL 16u
-#define AMDI_CACHE_NCLASSES 22u
-#define AMDI_CACHE_SMALL_BYTES 512u
+#define AMDI_CACHE_NCLASSES 23u
+#define AMDI_CACHE_SMALL_BYTES 504u
 
 // What one thread keeps of each class; the rest goes back to malloc. Enough for
 // the calls that one turn of a busy loop handles.
@@ -36,15 +36,15 @@ static inline size_t
 amdi_cache_bytes(unsigned class)
 {
     return class < AMDI_CACHE_NSMALL
-            ? ((size_t) class + 1) * 32
-            : ((size_t)256 << (class - AMDI_CACHE_NSMALL)) - 16;
+            ? ((size_t) class + 1) * 32 - 8
+            : ((size_t)128 << (class - AMDI_CACHE_NSMALL)) - 16;
 }
 
 /** The smallest small class that holds @size (1 … AMDI_CACHE_SMALL_BYTES). */
 static inline unsigned
 amdi_cache_small_class(size_t size)
 {
-    return (unsigned)((size - 1) / 32);
+    return (unsigned)((size + 7) / 32);
 }
 
 /** Returns a block, or NULL. Thread: any. */

@@ -69,11 +69,12 @@ call_set_fault(struct amdrpc_call *call, amdrpc_err err, const char *why)
     if (text != NULL) {
         (void)snprintf(text, size, format, why); // it fits
     }
-    call->fault = text != NULL ? text : "the request cannot be unpacked";
-    call->fault_code = err == AMDRPC_EPROTO ? AMDRPC_STATUS_INTERNAL
-                                            : amdrpc_status_from_err(err);
-    amdi_details_add(&(struct amdi_details){.code = call->fault_code,
-                             .message = call->fault},
+    call->has_fault = true;
+    call->message = text != NULL ? text : "the request cannot be unpacked";
+    call->code = err == AMDRPC_EPROTO ? AMDRPC_STATUS_INTERNAL
+                                      : amdrpc_status_from_err(err);
+    amdi_details_add(&(struct amdi_details){.code = call->code,
+                             .message = call->message},
             call);
 }
 
@@ -87,10 +88,13 @@ call_unpack_request(struct amdrpc_call *call)
             amdi_call_decode(call, &call->request, &call->arena, &msg, why);
 
     if (err == AMDRPC_OK) {
+        // Nothing refers to the bytes, and the call may wait for long.
+        amdi_free(call->request);
+        call->request = NULL;
         return msg;
     }
     call_set_fault(call, err, why);
-    amdrpc_call_finish(call, call->fault_code, NULL);
+    amdrpc_call_finish(call, call->code, NULL);
     return NULL;
 }
 
@@ -145,10 +149,7 @@ amdrpc_call_finish(
         amdrpc_call *call, amdrpc_status_code code, const char *message)
 {
     running_settle(call);
-    if (call->fault != NULL) {
-        call->code = call->fault_code;
-        call->message = call->fault;
-    } else {
+    if (!call->has_fault) {
         call->code = code;
         call->message = call_copy_message(call, message);
     }

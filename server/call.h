@@ -59,8 +59,7 @@ struct amdrpc_call {
     amdrpc_status_code code;          // once finished
     const char *message;              // once finished; in the arena or static
     struct amdi_arena *recv_arena;    // of the message last received
-    const char *fault; // why the last one could not be read; in the arena
-    amdrpc_status_code fault_code;
+    bool has_fault; // a request could not be read: code and message are set
     struct amdi_call_codec codec;
 
     // The loop's until the call is dispatched, then its pool's, under its lock.

@@ -63,7 +63,6 @@ void
 amdi_stream_fini(struct amdi_stream *stream)
 {
     streaming_destroy(stream->streaming);
-    amdi_frame_reader_fini(&stream->reader);
     amdi_call_fini(&stream->call);
     amdi_request_head_unref(stream->head);
     amdi_peer_unref(stream->peer);
@@ -117,6 +116,11 @@ void
 amdi_stream_set_work(struct amdi_stream *stream, enum amdi_stream_work next)
 {
     amdi_assert(next > stream->work);
+    if (stream->work == AMDI_WORK_NONE) {
+        // The request has been read; its room is the timer's now.
+        amdi_frame_reader_fini(&stream->reader);
+        stream->after = (struct amdi_timer){0};
+    }
     stream->work = next;
     if (next == AMDI_WORK_DONE) {
         amdi_stream_cancel_fd_wait(stream);

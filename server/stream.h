@@ -67,10 +67,12 @@ struct amdi_stream {
     uint64_t opened_at_ns;
     uint64_t progress_at_ms; // bytes came or went last, or began to wait
     struct amdi_timer deadline;
-    struct amdi_timer after;
-    struct amdi_frame_reader reader; // of the only request message
-    amdrpc_status_code code;         // while ENDING
-    const char *message;             // static, or the call's once finished
+    union {
+        struct amdi_frame_reader reader; // of a lone request; WORK_NONE
+        struct amdi_timer after;         // once there is work
+    };
+    amdrpc_status_code code; // while ENDING
+    const char *message;     // static, or the call's once finished
 
     // The handler's until it finishes, then the loop's.
     uint8_t *reply; // framed; in the call's arena
