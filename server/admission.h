@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// A queue is overloaded when its shortest wait of an interval is longer than
-// the target; then calls that waited for twice the target are shed.
+// A queue is overloaded after an interval in which nearly all calls waited for
+// longer than the target, until after one in which half did not. Meanwhile
+// calls that waited for twice the target are shed.
 #define AMDI_CODEL_TARGET_NS (UINT64_C(50) * 1000000)
 #define AMDI_CODEL_INTERVAL_NS (UINT64_C(500) * 1000000)
 
@@ -42,13 +43,16 @@ uint32_t amdi_worker_share(
         uint32_t nworkers, uint64_t nlanes, uint32_t max_running);
 
 /**
- * CoDel as it suits requests: instead of dropping at a growing rate, everything
- * that waited for too long is dropped while the queue is overloaded, since a
- * request, unlike a packet, is worth nothing once its client has given up.
+ * CoDel as it suits requests in a fair queue: instead of dropping at a growing
+ * rate, everything that waited for too long is dropped while the queue is
+ * overloaded, since a request, unlike a packet, is worth nothing once its
+ * client has given up. And it is not the shortest wait that counts but the
+ * usual one: who has little in a fair queue waits shortly, however long it is.
  */
 struct amdi_codel {
     uint64_t interval_ends_at_ns; // 0: none began
-    uint64_t min_wait_ns;         // of this interval
+    uint32_t ncalls;              // of this interval
+    uint32_t nlong;               // that waited for longer than the target
     bool is_overloaded;           // by the last interval
 };
 

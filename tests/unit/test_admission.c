@@ -78,9 +78,9 @@ END_TEST
 
 START_TEST(burst_shorter_than_an_interval_sheds_nothing)
 {
-    ck_assert_int_eq(leave(490, 400), 0);
-    ck_assert_int_eq(leave(10, 1), 0);
-    ck_assert_int_eq(leave(490, 400), 0);
+    ck_assert_int_eq(leave(200, 400), 0);
+    ck_assert_int_eq(leave(300, 1), 0);
+    ck_assert_int_eq(leave(200, 400), 0);
 }
 END_TEST
 
@@ -100,10 +100,21 @@ START_TEST(overload_sheds_only_who_waited_twice_the_target)
 }
 END_TEST
 
-START_TEST(one_short_wait_ends_the_overload)
+START_TEST(some_short_waits_do_not_end_the_overload)
 {
-    (void)leave(1000, 200);
-    (void)leave(500, 20);
+    (void)leave(500, 200);
+    (void)leave(200, 20);
+
+    ck_assert_int_eq(leave(300, 200), 30);
+    ck_assert_int_eq(leave(500, 200), 50);
+}
+END_TEST
+
+START_TEST(mostly_short_waits_end_the_overload)
+{
+    (void)leave(500, 200);
+    (void)leave(250, 20);
+    (void)leave(250, 200);
 
     ck_assert_int_eq(leave(500, 200), 0);
 }
@@ -135,7 +146,8 @@ make_suite(void)
     tcase_add_test(shed, burst_shorter_than_an_interval_sheds_nothing);
     tcase_add_test(shed, lasting_overload_sheds_after_an_interval);
     tcase_add_test(shed, overload_sheds_only_who_waited_twice_the_target);
-    tcase_add_test(shed, one_short_wait_ends_the_overload);
+    tcase_add_test(shed, some_short_waits_do_not_end_the_overload);
+    tcase_add_test(shed, mostly_short_waits_end_the_overload);
     tcase_add_test(shed, silence_ends_the_overload);
     suite_add_tcase(suite, shed);
     return suite;
