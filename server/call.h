@@ -49,17 +49,20 @@ struct amdrpc_call {
     const struct amdrpc_metadata *metadata; // what the client sent; borrowed
     const char *identity;                   // "" for none
     uint64_t deadline_at_ms;                // of amdi_clock
-    uint32_t max_decoded_bytes; // that a request message may unpack to
 
     // The loop's until the call is dispatched, then the handler's.
     struct amdi_arena arena;
     struct amdi_message *request;     // owned; NULL with a request stream
     struct amdrpc_metadata *initial;  // in the arena; NULL for none
     struct amdrpc_metadata *trailing; // in the arena; NULL for none
+    uint32_t max_decoded_bytes;       // that a request message may unpack to
     amdrpc_status_code code;          // once finished
     const char *message;              // once finished; in the arena or static
     struct amdi_arena *recv_arena;    // of the message last received
     bool has_fault; // a request could not be read: code and message are set
+
+    atomic_bool is_cancelled; // any thread; here for its size
+
     struct amdi_call_codec codec;
 
     // The loop's until the call is dispatched, then its pool's, under its lock.
@@ -74,9 +77,6 @@ struct amdrpc_call {
     void *events_arg;
     struct amdi_call_after after;
     struct amdi_fd_wait *fd_wait; // in the arena; NULL before the first
-
-    // Any thread.
-    atomic_bool is_cancelled;
 };
 
 /** Makes @call ready for a request. */
