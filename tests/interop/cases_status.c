@@ -192,9 +192,8 @@ call_unimplemented(struct interop *in, const amdrpc_method_desc *method)
     if (call == NULL) {
         return false;
     }
-    is_done = amdrpc_client_call_send(call, &request.base) == AMDRPC_OK
-            ? interop_finish(in, call, &answer)
-            : interop_fail(in, "cannot send");
+    is_done = interop_send(in, call, &request.base) &&
+            interop_finish(in, call, &answer);
     amdrpc_client_call_unref(call);
     return is_done &&
             interop_check_int(in, "the status", answer.status,

@@ -13,9 +13,8 @@ run_empty_unary(struct interop *in)
     if (call == NULL) {
         return false;
     }
-    is_done = amdrpc_client_call_send(call, &request.base) == AMDRPC_OK
-            ? interop_finish(in, call, &answer)
-            : interop_fail(in, "cannot send");
+    is_done = interop_send(in, call, &request.base) &&
+            interop_finish(in, call, &answer);
     amdrpc_client_call_unref(call);
     return is_done &&
             interop_check_int(

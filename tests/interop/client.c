@@ -89,6 +89,16 @@ answer_take_response(
 }
 
 bool
+interop_send(struct interop *in, amdrpc_client_call *call,
+        const ProtobufCMessage *request)
+{
+    amdrpc_err err = amdrpc_client_call_send(call, request);
+
+    return err == AMDRPC_OK || err == AMDRPC_ECLOSED ||
+            interop_fail(in, "cannot send: %s", amdrpc_err_text(err));
+}
+
+bool
 interop_finish(struct interop *in, amdrpc_client_call *call,
         struct interop_answer *out)
 {
@@ -118,17 +128,13 @@ interop_unary(struct interop *in, const Grpc__Testing__SimpleRequest *request,
 {
     amdrpc_client_call *call =
             interop_start(in, interop_method("UnaryCall"), options);
-    amdrpc_err err;
     bool is_done;
 
     if (call == NULL) {
         return false;
     }
-    // A call that has ended already says by its status why.
-    err = amdrpc_client_call_send(call, &request->base);
-    is_done = err == AMDRPC_OK || err == AMDRPC_ECLOSED
-            ? interop_finish(in, call, out)
-            : interop_fail(in, "cannot send: %s", amdrpc_err_text(err));
+    is_done = interop_send(in, call, &request->base) &&
+            interop_finish(in, call, out);
     if (is_done && out_call != NULL) {
         *out_call = call;
     } else {

@@ -69,6 +69,10 @@ const amdrpc_method_desc *interop_method(const char *name);
 amdrpc_client_call *interop_start(struct interop *in,
         const amdrpc_method_desc *method, const amdrpc_call_options *options);
 
+/** Sends; a call that has ended already says by its status why. */
+bool interop_send(struct interop *in, amdrpc_client_call *call,
+        const ProtobufCMessage *request);
+
 /** Reads until the end of a call with one response message. */
 bool interop_finish(struct interop *in, amdrpc_client_call *call,
         struct interop_answer *out);
