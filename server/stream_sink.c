@@ -351,11 +351,12 @@ stream_consume_taken(struct amdi_stream *stream)
 static void
 stream_tell_events(struct amdi_stream *stream, unsigned events)
 {
-    const amdrpc_call_events *told = stream->call.events;
+    const amdrpc_call_events *told = NULL;
 
     if (!stream->has_events) {
-        return;
+        return; // the handler may be setting them
     }
+    told = stream->call.events;
     if ((events & AMDI_STREAM_EV_READABLE) != 0) {
         stream_tell(stream, told->on_readable);
     }
