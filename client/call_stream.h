@@ -2,7 +2,7 @@
 #ifndef AMDI_CALL_STREAM_H
 #define AMDI_CALL_STREAM_H
 
-#include "common/h2.h"
+#include "common/h2/h2.h"
 
 #include <stdbool.h>
 #include <stddef.h>

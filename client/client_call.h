@@ -14,7 +14,7 @@
 
 #include "client/request.h"
 #include "common/arena.h"
-#include "common/h2.h"
+#include "common/h2/h2.h"
 #include "common/inbox.h"
 #include "common/list.h"
 #include "common/loop.h"

@@ -5,7 +5,7 @@
 #include <amdrpc/err.h>
 
 #include "client/target.h"
-#include "common/h2.h"
+#include "common/h2/h2.h"
 #include "common/list.h"
 #include "common/loop.h"
 

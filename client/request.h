@@ -5,7 +5,7 @@
 #include <amdrpc/metadata.h>
 
 #include "common/arena.h"
-#include "common/h2.h"
+#include "common/h2/h2.h"
 #include "common/timeout.h"
 
 #include <stdbool.h>

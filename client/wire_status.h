@@ -4,7 +4,7 @@
 
 #include <amdrpc/status.h>
 
-#include "common/h2.h"
+#include "common/h2/h2.h"
 
 #include <stdbool.h>
 #include <stddef.h>

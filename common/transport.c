@@ -16,7 +16,7 @@
 #include "common/assertion.h"
 #include "common/buf.h"
 #include "common/socket.h"
-#include "common/tls.h"
+#include "common/tls/tls.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

@@ -7,8 +7,8 @@
 #include "common/arena.h"
 #include "common/list.h"
 #include "common/metadata.h"
-#include "server/admission.h"
-#include "server/queue.h"
+#include "server/dispatch/admission.h"
+#include "server/dispatch/queue.h"
 #include "server/sink.h"
 
 #include <stdatomic.h>
@@ -39,8 +39,8 @@ struct amdi_call_codec {
 };
 
 /**
- * Lies in its sink's object (server/stream.h), which owns it and outlives
- * the handler's finish.
+ * Lies in its sink's object (server/stream/stream.h), which owns it and
+ * outlives the handler's finish.
  */
 struct amdrpc_call {
     // Set before the call is dispatched, then constant.

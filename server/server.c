@@ -10,9 +10,9 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "server/caller.h"
-#include "server/dispatch.h"
-#include "server/listener.h"
+#include "server/conn/listener.h"
+#include "server/dispatch/caller.h"
+#include "server/dispatch/dispatch.h"
 #include "server/options.h"
 #include "server/server_loop.h"
 

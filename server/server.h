@@ -4,9 +4,9 @@
 
 #include <amdrpc/server.h>
 
-#include "server/address_count.h"
-#include "server/auth.h"
-#include "server/request_head.h"
+#include "server/auth/auth.h"
+#include "server/conn/address_count.h"
+#include "server/conn/request_head.h"
 #include "server/service.h"
 
 #include <pthread.h>

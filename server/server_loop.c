@@ -3,13 +3,13 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
-#include "server/access_log.h"
-#include "server/caller.h"
-#include "server/conn.h"
-#include "server/dispatch.h"
+#include "server/conn/conn.h"
+#include "server/dispatch/caller.h"
+#include "server/dispatch/dispatch.h"
+#include "server/metrics/access_log.h"
 #include "server/server.h"
 #include "server/service.h"
-#include "server/stream.h"
+#include "server/stream/stream.h"
 
 #include <stdio.h>
 

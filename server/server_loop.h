@@ -5,8 +5,8 @@
 #include "common/arena.h"
 #include "common/list.h"
 #include "common/loop.h"
-#include "server/response.h"
-#include "server/stats.h"
+#include "server/conn/response.h"
+#include "server/metrics/stats.h"
 
 struct amdi_dispatcher;
 struct amdi_stream;

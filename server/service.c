@@ -2,7 +2,7 @@
 #include "server/service.h"
 
 #include "common/alloc.h"
-#include "server/allow.h"
+#include "server/auth/allow.h"
 
 #include <string.h>
 

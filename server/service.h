@@ -4,9 +4,9 @@
 
 #include <amdrpc/server.h>
 
-#include "server/admission.h"
-#include "server/policy.h"
-#include "server/queue.h"
+#include "server/dispatch/admission.h"
+#include "server/dispatch/policy.h"
+#include "server/dispatch/queue.h"
 
 // A handler is quick when its time on the worker is, on average, below this:
 // about what waking another thread costs both sides. Methods start as not

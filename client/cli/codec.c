@@ -1,7 +1,7 @@
 /** Messages of one method between their JSON and their wire form. */
 #include "client/cli/codec.h"
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 amdrpc_err
 amdi_codec_encode(const struct amdi_codec *codec, const char *json, size_t len,

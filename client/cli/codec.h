@@ -3,7 +3,7 @@
 #define AMDI_CODEC_H
 
 #include "common/buf.h"
-#include "common/descriptor.h"
+#include "common/descriptor/descriptor.h"
 
 #include <stdbool.h>
 

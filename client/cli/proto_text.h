@@ -2,7 +2,7 @@
 #ifndef AMDI_PROTO_TEXT_H
 #define AMDI_PROTO_TEXT_H
 
-#include "common/descriptor.h"
+#include "common/descriptor/descriptor.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include "client/cli/connect.h"
 #include "client/cli/interrupt.h"
-#include "common/descriptor.h"
+#include "common/descriptor/descriptor.h"
 
 #include <stdint.h>
 

@@ -3,9 +3,9 @@
 
 #include "amdrpc/v1/server.amdrpc-server.h"
 #include "common/clock.h"
-#include "server/policy.h"
+#include "server/dispatch/policy.h"
+#include "server/dispatch/worker_pool.h"
 #include "server/server.h"
-#include "server/worker_pool.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include <amdrpc/reflection.h>
 
 #include "common/alloc.h"
-#include "common/descriptor.h"
+#include "common/descriptor/descriptor.h"
 #include "grpc/reflection/v1/reflection.amdrpc-server.h"
 #include "grpc/reflection/v1/reflection.amdrpc.h"
 #include "grpc/reflection/v1alpha/reflection.amdrpc.h"

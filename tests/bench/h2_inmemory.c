@@ -19,9 +19,9 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/frame.h"
-#include "common/h2.h"
-#include "server/request_head.h"
-#include "server/response.h"
+#include "common/h2/h2.h"
+#include "server/conn/request_head.h"
+#include "server/conn/response.h"
 #include "server/service.h"
 #include "server/unpack.h"
 

@@ -1,6 +1,6 @@
 /** Fuzzes descriptor sets, as a server that is asked by reflection sends. */
 #include "common/alloc.h"
-#include "common/descriptor.h"
+#include "common/descriptor/descriptor.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdbool.h>

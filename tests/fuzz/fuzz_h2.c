@@ -2,7 +2,7 @@
  * Fuzzes the HTTP/2 engine alone, as a server and as a client. The owner of
  * its streams is as simple as one can be, and keeps count of what it is told.
  */
-#include "common/h2.h"
+#include "common/h2/h2.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/split.h"
 

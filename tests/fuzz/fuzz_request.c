@@ -1,5 +1,5 @@
 /** Fuzzes what a request's header fields mean for a call. */
-#include "server/request_head.h"
+#include "server/conn/request_head.h"
 #include "server/service.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/lines.h"

@@ -3,7 +3,7 @@
  * all four kinds, whose handlers answer on the loop. The input is what a client
  * sends; then the client hangs up, and nothing may be left.
  */
-#include "server/conn.h"
+#include "server/conn/conn.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "tests/fuzz/fuzz.h"

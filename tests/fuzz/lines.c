@@ -1,7 +1,7 @@
 /** Inputs that are lines of "name: value". */
 #include "tests/fuzz/lines.h"
 
-#include "common/h2_field.h"
+#include "common/h2/h2_field.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

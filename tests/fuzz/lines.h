@@ -2,7 +2,7 @@
 #ifndef TEST_FUZZ_LINES_H
 #define TEST_FUZZ_LINES_H
 
-#include "common/h2.h"
+#include "common/h2/h2.h"
 
 /**
  * Calls @fn with the fields that HTTP/2 lets through, each in memory of its

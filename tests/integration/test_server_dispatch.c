@@ -4,9 +4,9 @@
 
 #include "amdrpc/bench/v1/bench.amdrpc-server.h"
 #include "amdrpc/bench/v1/bench.amdrpc.h"
-#include "server/dispatch.h"
+#include "server/dispatch/dispatch.h"
+#include "server/dispatch/worker_pool.h"
 #include "server/server.h"
-#include "server/worker_pool.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

@@ -2,7 +2,7 @@
 #ifndef TEST_JSON_FIXTURE_H
 #define TEST_JSON_FIXTURE_H
 
-#include "common/json.h"
+#include "common/json/json.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -3,7 +3,7 @@
 #define TEST_H2_PAIR_H
 
 #include "common/buf.h"
-#include "common/h2.h"
+#include "common/h2/h2.h"
 
 #include <check.h>
 

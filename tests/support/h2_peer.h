@@ -9,7 +9,7 @@
 #include <amdrpc/tls.h>
 
 #include "common/buf.h"
-#include "common/h2.h"
+#include "common/h2/h2.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /**
  * A gRPC client that hides nothing: one blocking connection, HTTP/2 by
- * common/h2.h, and a record of what came for each call. It does what it is
+ * common/h2/h2.h, and a record of what came for each call. It does what it is
  * told, also what no client should.
  */
 #ifndef TEST_RPC_H
@@ -9,7 +9,7 @@
 #include <amdrpc/status.h>
 
 #include "common/buf.h"
-#include "common/h2.h"
+#include "common/h2/h2.h"
 
 #include <protobuf-c/protobuf-c.h>
 

@@ -1,6 +1,6 @@
 /** Tests how the connections of each address are counted. */
 #include "common/alloc.h"
-#include "server/address_count.h"
+#include "server/conn/address_count.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

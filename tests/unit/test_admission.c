@@ -1,5 +1,5 @@
 /** Tests whether calls may wait. */
-#include "server/admission.h"
+#include "server/dispatch/admission.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

@@ -1,5 +1,5 @@
 /** Tests who a rule lets call. */
-#include "server/allow.h"
+#include "server/auth/allow.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
 

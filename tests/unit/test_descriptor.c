@@ -3,7 +3,7 @@
 #include "common/alloc.h"
 #include "common/arena.h"
 #include "common/cache.h"
-#include "common/descriptor.h"
+#include "common/descriptor/descriptor.h"
 #include "google/longrunning/operations.amdrpc.h"
 #include "google/protobuf/descriptor.pb-c.h"
 #include "grpc/health/v1/health.amdrpc.h"

@@ -1,5 +1,5 @@
 /** Tests which header fields are well-formed. */
-#include "common/h2_field.h"
+#include "common/h2/h2_field.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

@@ -1,6 +1,6 @@
 /** Tests requests whose header block is the last one again. */
-#include "common/h2.h"
-#include "common/h2_frame.h"
+#include "common/h2/h2.h"
+#include "common/h2/h2_frame.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

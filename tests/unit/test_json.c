@@ -1,6 +1,6 @@
 /** Tests the JSON mapping there and back, on every kind of field. */
 #include "common/alloc.h"
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/proto/json_fixture.h"
 #include "tests/support/runner.h"
 

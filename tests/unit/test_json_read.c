@@ -1,5 +1,5 @@
 /** Tests what the JSON mapping refuses to read. */
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/proto/json_fixture.h"
 #include "tests/support/runner.h"
 

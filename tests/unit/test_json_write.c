@@ -1,5 +1,5 @@
 /** Tests JSON of wire forms that only others write, and of broken ones. */
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/proto/json_fixture.h"
 #include "tests/support/runner.h"
 

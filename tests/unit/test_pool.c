@@ -1,5 +1,5 @@
 /** Tests the threads of a pool: how many there are, and when. */
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "tests/support/gate.h"
 #include "tests/support/runner.h"
 

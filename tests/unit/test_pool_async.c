@@ -1,5 +1,5 @@
 /** Tests calls with a future. */
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/thread.h"
 #include "tests/support/gate.h"
 #include "tests/support/runner.h"

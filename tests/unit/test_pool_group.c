@@ -1,6 +1,6 @@
 /** Tests fork and join: each test with pools of one, two and four threads. */
 #include "common/alloc.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/thread.h"
 #include "tests/support/gate.h"
 #include "tests/support/runner.h"

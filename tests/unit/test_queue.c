@@ -1,6 +1,6 @@
 /** Tests the order in which waiting calls come to workers. */
 #include "common/alloc.h"
-#include "server/queue.h"
+#include "server/dispatch/queue.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
 

@@ -1,7 +1,7 @@
 /** Tests what a request's header fields mean for a call. */
 #include "common/arena.h"
 #include "common/metadata.h"
-#include "server/request_head.h"
+#include "server/conn/request_head.h"
 #include "server/service.h"
 #include "tests/support/runner.h"
 

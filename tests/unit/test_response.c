@@ -1,7 +1,7 @@
 /** Tests the header fields of answers. */
 #include "common/encoding.h"
 #include "common/metadata.h"
-#include "server/response.h"
+#include "server/conn/response.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

@@ -1,5 +1,5 @@
 /** Tests the counts and times of calls. */
-#include "server/stats.h"
+#include "server/metrics/stats.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
 

@@ -1,7 +1,7 @@
 /** Tests how certificates and keys are read, and what is said of bad ones. */
 #include <amdrpc/tls.h>
 
-#include "common/tls_internal.h"
+#include "common/tls/tls_internal.h"
 #include "tests/support/certs.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"

@@ -1,5 +1,5 @@
 /** Tests how bearer tokens are read and found. */
-#include "server/tokens.h"
+#include "server/auth/tokens.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
 #include "tests/support/tree.h"

@@ -3,10 +3,10 @@
 
 #include "common/clock.h"
 #include "server/call.h"
+#include "server/dispatch/stack.h"
+#include "server/dispatch/watchdog.h"
+#include "server/dispatch/worker_pool.h"
 #include "server/service.h"
-#include "server/stack.h"
-#include "server/watchdog.h"
-#include "server/worker_pool.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/runner.h"
 

@@ -1,10 +1,10 @@
 /** Tests pools: what they admit and refuse, and how many workers they have. */
 #include "common/clock.h"
-#include "server/admission.h"
 #include "server/call.h"
-#include "server/dispatch.h"
+#include "server/dispatch/admission.h"
+#include "server/dispatch/dispatch.h"
+#include "server/dispatch/worker_pool.h"
 #include "server/service.h"
-#include "server/worker_pool.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
