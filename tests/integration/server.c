@@ -147,7 +147,7 @@ test_server_start_with(
 }
 
 void
-test_server_start(enum test_place place)
+test_server_start(int place)
 {
     const amdrpc_server_options options = {.dispatch = place == TEST_ON_POOL
                     ? AMDRPC_DISPATCH_POOL

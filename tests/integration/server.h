@@ -41,8 +41,11 @@ extern amdrpc_server *test_server;
 extern uint16_t test_port;
 extern struct test_rpc_conn *test_conn;
 
-/** Starts a server of two workers, and a client. */
-void test_server_start(enum test_place place);
+/**
+ * Starts a server of two workers, and a client. @place: of enum test_place; an
+ * int, as loop tests count.
+ */
+void test_server_start(int place);
 
 /** The same with options and, for all methods, a policy; each may be NULL. */
 void test_server_start_with(
