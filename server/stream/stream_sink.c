@@ -272,11 +272,22 @@ const struct amdi_sink_ops amdi_stream_sink = {
 
 /* ---- the loop's side ---- */
 
+/**
+ * Tells whether the handler has the call: it has not finished it, also not on
+ * another thread, of which the loop has yet to hear.
+ */
+static bool
+stream_is_out(const struct amdi_stream *stream)
+{
+    return stream->work == AMDI_WORK_OUT &&
+            (atomic_load(&stream->pending) & AMDI_STREAM_EV_FINISH) == 0;
+}
+
 /** Calls a callback of the handler, unless the call is finished. */
 static void
 stream_tell(struct amdi_stream *stream, amdrpc_call_fn fn)
 {
-    if (fn != NULL && stream->work == AMDI_WORK_OUT) {
+    if (fn != NULL && stream_is_out(stream)) {
         fn(&stream->call, stream->call.events_arg);
     }
 }
@@ -305,7 +316,7 @@ stream_run_after(struct amdi_stream *stream)
     struct amdi_call_after after = stream->call.after;
 
     stream->call.after.fn = NULL;
-    if (after.fn != NULL && stream->work == AMDI_WORK_OUT) {
+    if (after.fn != NULL && stream_is_out(stream)) {
         after.fn(&stream->call, after.arg);
     }
 }
@@ -391,9 +402,10 @@ stream_handle(struct amdi_stream *stream, unsigned events)
         stream->has_events = true;
         stream_post_holding(stream);
     }
-    stream_tell_events(stream, events);
     if ((events & AMDI_STREAM_EV_FINISH) != 0) {
         amdi_stream_on_finish(stream);
+    } else {
+        stream_tell_events(stream, events);
     }
 }
 
