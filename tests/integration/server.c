@@ -1,10 +1,12 @@
 /** What the tests of the server have in common. */
 #include "tests/integration/server.h"
 
+#include "server/server.h"
 #include "tests/integration/calls.h"
 
 #include <check.h>
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +22,8 @@ static struct {
     pthread_mutex_t mtx;
     pthread_cond_t changed;
     size_t counts[TEST_NCOUNTS];
-    bool is_open; // blocked handlers go on
+    bool is_open;   // blocked handlers go on
+    bool is_ending; // nobody takes held calls any more
     amdrpc_call *held[MAX_HELD];
     size_t nheld;
     size_t nreleased;
@@ -41,12 +44,19 @@ test_calls_count(enum test_server_count count)
 void
 test_calls_hold(amdrpc_call *call)
 {
+    bool is_ending = false;
+
     pthread_mutex_lock(&world.mtx);
-    ck_assert_uint_lt(world.nheld, MAX_HELD);
-    world.held[world.nheld++] = call;
+    is_ending = world.is_ending || world.nheld == MAX_HELD;
+    if (!is_ending) {
+        world.held[world.nheld++] = call;
+    }
     world.counts[TEST_NHELD]++;
     pthread_cond_broadcast(&world.changed);
     pthread_mutex_unlock(&world.mtx);
+    if (is_ending) {
+        amdrpc_call_finish(call, AMDRPC_STATUS_ABORTED, NULL);
+    }
 }
 
 bool
@@ -97,6 +107,15 @@ test_server_await(enum test_server_count count, size_t n)
     got = world.counts[count];
     pthread_mutex_unlock(&world.mtx);
     ck_assert_uint_ge(got, n);
+}
+
+void
+test_server_await_conns(unsigned n)
+{
+    for (int i = 0; atomic_load(&test_server->nconns) > n; i++) {
+        ck_assert_int_lt(i, WAIT_S * 1000);
+        (void)poll(NULL, 0, 1);
+    }
 }
 
 void
@@ -162,6 +181,7 @@ test_server_setup(void)
     pthread_mutex_lock(&world.mtx);
     memset(world.counts, 0, sizeof(world.counts));
     world.is_open = false;
+    world.is_ending = false;
     world.nheld = 0;
     world.nreleased = 0;
     pthread_mutex_unlock(&world.mtx);
@@ -178,6 +198,9 @@ test_server_teardown(void)
 {
     amdrpc_call *call = NULL;
 
+    pthread_mutex_lock(&world.mtx);
+    world.is_ending = true;
+    pthread_mutex_unlock(&world.mtx);
     test_server_let_go();
     while ((call = test_server_take_held()) != NULL) {
         amdrpc_call_finish(call, AMDRPC_STATUS_ABORTED, NULL);

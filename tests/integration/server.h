@@ -63,6 +63,9 @@ size_t test_server_get(enum test_server_count count);
 /** Waits until the count has come that far. */
 void test_server_await(enum test_server_count count, size_t n);
 
+/** Waits until the server has no connections but @n. */
+void test_server_await_conns(unsigned n);
+
 /** Lets handlers that BLOCK go on. */
 void test_server_let_go(void);
 

@@ -81,9 +81,11 @@ bring_about(struct test_rpc *rpc, enum cause cause)
         break;
     case RESET:
         test_rpc_cancel(rpc);
+        sync_with_server(test_conn);
         break;
     case LOST:
         test_rpc_hang_up(test_conn);
+        test_server_await_conns(0);
         break;
     case NCAUSES:
         break;
@@ -293,6 +295,7 @@ START_TEST(connection_with_many_calls_is_lost)
     test_server_await(TEST_NSTARTED, 2);
 
     test_rpc_hang_up(test_conn);
+    test_server_await_conns(0);
 
     other = test_rpc_connect(test_port);
     test_expect_service(other);
