@@ -74,6 +74,13 @@ amdi_listener_open(struct amdrpc_server *server, const char *address,
 }
 
 static void
+listener_refuse(int fd, const char *reason)
+{
+    amdi_log_warn("", "conn-refused", "reason=%s", reason);
+    (void)close(fd); // nothing was written to it
+}
+
+static void
 handover_run(struct amdi_task *task)
 {
     struct handover *handover = (struct handover *)task;
@@ -83,17 +90,15 @@ handover_run(struct amdi_task *task)
     int fd = handover->fd;
 
     amdi_free(handover);
-    if (amdi_conn_create(sl, fd, tls, address) != AMDRPC_OK) {
+    if (sl->is_idle) {
+        // The listener's loop has not drained yet; this one has, and ends.
+        amdi_address_count_remove(&sl->server->addresses, address);
+        listener_refuse(fd, "drain");
+        atomic_fetch_sub(&sl->server->nconns, 1);
+    } else if (amdi_conn_create(sl, fd, tls, address) != AMDRPC_OK) {
         amdi_log_warn("", "conn-refused", "reason=memory");
         atomic_fetch_sub(&sl->server->nconns, 1);
     }
-}
-
-static void
-listener_refuse(int fd, const char *reason)
-{
-    amdi_log_warn("", "conn-refused", "reason=%s", reason);
-    (void)close(fd); // nothing was written to it
 }
 
 /** Everyone on this machine has the same address: no measure of anything. */
