@@ -170,6 +170,31 @@ START_TEST(drained_server_takes_no_connections)
 }
 END_TEST
 
+#define NCOMING 40
+
+/** Whichever loop they were handed to, and however far its drain was. */
+START_TEST(connections_that_come_with_the_drain_are_closed)
+{
+    const amdrpc_server_options options = {.loops = 4, .drain_timeout_ms = 20};
+    struct test_rpc_conn *coming[NCOMING];
+
+    test_server_start_with(&options, NULL);
+    test_rpc_close(test_conn);
+    test_conn = NULL;
+    for (int i = 0; i < NCOMING; i++) {
+        coming[i] = test_rpc_connect_silent(test_port);
+    }
+
+    amdrpc_server_drain(test_server);
+    for (int i = 0; i < NCOMING; i++) {
+        test_rpc_await_lost(coming[i]);
+        test_rpc_close(coming[i]);
+    }
+
+    ck_assert_int_eq(amdrpc_server_wait(test_server), AMDRPC_OK);
+}
+END_TEST
+
 static void
 count_hook(void *arg)
 {
@@ -363,6 +388,8 @@ make_suite(void)
     tcase_add_test(drain, idle_connections_do_not_hold_a_drain_up);
     tcase_add_test(drain, silent_connections_end_with_the_drain_timeout);
     tcase_add_test(drain, drained_server_takes_no_connections);
+    tcase_add_loop_test(
+            drain, connections_that_come_with_the_drain_are_closed, 0, 20);
     tcase_add_test(drain, drain_calls_each_hook_once);
     suite_add_tcase(suite, drain);
 
