@@ -73,9 +73,9 @@ run_pick_first_unary(struct interop *in)
 
 /* ---- concurrent_large_unary ---- */
 
-/** Starts the calls; returns how many. */
+/** Starts the calls; returns how many it could. */
 static size_t
-start_concurrent(struct interop *in, amdrpc_future *futures[])
+start_concurrent(struct interop *in, amdrpc_future *futures[], size_t wanted)
 {
     Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     Grpc__Testing__Payload payload = GRPC__TESTING__PAYLOAD__INIT;
@@ -84,7 +84,7 @@ start_concurrent(struct interop *in, amdrpc_future *futures[])
     payload.body = interop_zeros(INTEROP_LARGE_REQUEST_BYTES);
     request.payload = &payload;
     request.response_size = INTEROP_LARGE_RESPONSE_BYTES;
-    for (; count < CONCURRENT_CALLS; count++) {
+    for (; count < wanted; count++) {
         amdrpc_err err = grpc_testing_test_service_unary_call_future(
                 in->channel, &request, NULL, &futures[count]);
 
@@ -116,24 +116,30 @@ check_concurrent(struct interop *in, amdrpc_future *future)
             (int64_t)response->payload->body.len, INTEROP_LARGE_RESPONSE_BYTES);
 }
 
-static bool
-run_concurrent_large_unary(struct interop *in)
+bool
+interop_concurrent_large_unary(struct interop *in, size_t ncalls)
 {
-    amdrpc_future **futures = calloc(CONCURRENT_CALLS, sizeof(*futures));
+    amdrpc_future **futures = calloc(ncalls, sizeof(*futures));
     size_t count;
     bool is_done;
 
     if (futures == NULL) {
         return interop_fail(in, "no memory");
     }
-    count = start_concurrent(in, futures);
-    is_done = count == CONCURRENT_CALLS;
+    count = start_concurrent(in, futures, ncalls);
+    is_done = count == ncalls;
     for (size_t i = 0; i < count; i++) {
         is_done = is_done && check_concurrent(in, futures[i]);
         amdrpc_future_unref(futures[i]);
     }
     free(futures);
     return is_done;
+}
+
+static bool
+run_concurrent_large_unary(struct interop *in)
+{
+    return interop_concurrent_large_unary(in, CONCURRENT_CALLS);
 }
 
 const struct interop_case interop_load_cases[] = {

@@ -38,6 +38,7 @@ extern const struct interop_case interop_unary_cases[];
 extern const struct interop_case interop_status_cases[];
 extern const struct interop_case interop_stream_cases[];
 extern const struct interop_case interop_load_cases[];
+extern const struct interop_case interop_negative_cases[];
 
 /** Keeps the reason; always false. */
 bool interop_fail(struct interop *in, const char *format, ...)
@@ -90,6 +91,9 @@ bool interop_unary(struct interop *in,
 
 /** Calls UnaryCall with the large messages, and looks at what comes. */
 bool interop_large_unary(struct interop *in, amdrpc_channel *channel);
+
+/** Makes so many of these calls at once. */
+bool interop_concurrent_large_unary(struct interop *in, size_t ncalls);
 
 /* ---- streams ---- */
 

@@ -28,6 +28,11 @@ unimplemented_service rpc_soak channel_soak long_lived_channel pick_first_unary
 concurrent_large_unary
 """.split()
 
+# gRPC's negative cases: each has a server of its own that plays it.
+NEGATIVE_CASES = """
+goaway rst_after_header rst_during_data rst_after_data ping max_streams
+""".split()
+
 
 class Server:
     """A server process on a free port. To be used with `with`."""
@@ -71,7 +76,7 @@ class Server:
 
 
 class Column:
-    """One client against one server."""
+    """One client against one server, for as long as all cases take."""
 
     def __init__(self, title, client, server, left_out=()):
         self.title = title
@@ -80,11 +85,19 @@ class Column:
         self.left_out = left_out
         self.results = {}  # of a case: "passed", or what was wrong
 
-    def run(self, port):
+    def run(self):
         """Runs every case that the client has, in one process."""
+        cases = [case for case in CASES if case not in self.left_out] if self.left_out else []
+        with Server(*self.server) as server:
+            self.run_client(server.port, cases)
+            # The daemon ends in good order; the other servers do not tell.
+            if self.server[0] == sys.argv[1] and server.stop() != 0:
+                self.results["the daemon"] = "failed: exit status"
+
+    def run_client(self, port, cases):
+        """Runs these cases, or with none all that the client has."""
         command = [*self.client, "--server_host=127.0.0.1", f"--server_port={port}"]
-        if self.left_out:
-            command += [f"--test_case={case}" for case in CASES if case not in self.left_out]
+        command += [f"--test_case={case}" for case in cases]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
@@ -103,11 +116,30 @@ class Column:
             case: result for case, result in self.results.items() if result != "passed"
         }
 
+    def names(self):
+        """What its table shows a line for."""
+        return CASES
+
     def cell(self, case):
         result = self.results.get(case)
         if result is None:
             return "-"
         return "ok" if result == "passed" else "FAILED"
+
+
+class NegativeColumn(Column):
+    """One client against a server for each case."""
+
+    def names(self):
+        return NEGATIVE_CASES
+
+    def run(self):
+        for case in NEGATIVE_CASES:
+            with Server(*self.server, f"--test_case={case}") as server:
+                self.run_client(server.port, [case])
+                # It says itself what the client did wrong.
+                if server.stop() != 0 and self.results.get(case) == "passed":
+                    self.results[case] = "failed: so says the server"
 
 
 def make_certificate(folder):
@@ -125,7 +157,7 @@ def make_certificate(folder):
 
 
 def make_columns(programs, tls=None):
-    """The columns without TLS, or with it; @tls: key and certificate."""
+    """The columns of both tables. @tls: key and certificate, or None."""
     amdrpcd, module, client, *cpp = programs
     ours = [amdrpcd, "--log-level", "warn", "--module", module, "--listen"]
     python = [sys.executable, os.path.join(HERE, "py_server.py")]
@@ -145,13 +177,14 @@ def make_columns(programs, tls=None):
     columns += [Column("ours > ours", client, ours), Column("Python > ours", py_client, ours)]
     if cpp:
         columns.append(Column("C++ > ours", [cpp[0], *to_client], ours))
-    return columns
+    negative = [sys.executable, os.path.join(HERE, "http2_server.py"), *to_server]
+    return columns, [NegativeColumn("ours > HTTP/2", client, negative)]
 
 
 def print_table(title, columns):
     width = max(map(len, CASES))
     print(title.ljust(width), *(column.title for column in columns), sep="  ")
-    for case in CASES:
+    for case in columns[0].names():
         cells = (column.cell(case).ljust(len(column.title)) for column in columns)
         print(case.ljust(width), *cells, sep="  ")
 
@@ -159,10 +192,7 @@ def print_table(title, columns):
 def run_columns(title, columns):
     """Runs and prints them; returns whether all have passed."""
     for column in columns:
-        with Server(*column.server) as server:
-            column.run(server.port)
-            if column.server[0] == sys.argv[1] and server.stop() != 0:
-                column.results["the daemon"] = "failed: exit status"
+        column.run()
     print_table(title, columns)
     for column in columns:
         for case, result in column.failures().items():
@@ -170,11 +200,16 @@ def run_columns(title, columns):
     return not any(column.failures() for column in columns)
 
 
+def run_tables(title, programs, tls=None):
+    """The usual cases' table, and that of the negative ones."""
+    usual, negative = make_columns(programs, tls)
+    return run_columns(title, usual) & run_columns(f"{title}, negative", negative)
+
+
 def main():
-    passed = run_columns("plaintext", make_columns(sys.argv[1:]))
+    passed = run_tables("plaintext", sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
-        tls = make_certificate(folder)
-        passed = run_columns("TLS", make_columns(sys.argv[1:], tls)) and passed
+        passed = run_tables("TLS", sys.argv[1:], make_certificate(folder)) and passed
     print('"-": the client has not this case, or its library cannot see it')
     return 0 if passed else 1
 
