@@ -34,6 +34,7 @@ amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink)
     amdi_arena_init(&call->arena, /*max_bytes=*/0);
     amdi_list_init(&call->queue.node);
     atomic_init(&call->is_cancelled, false);
+    amdi_call_link_init(&call->link);
 }
 
 void
@@ -246,7 +247,7 @@ amdrpc_call_set_events(
     }
     call->events_arg = arg;
     call->events = events;
-    call->sink->set_events(call);
+    amdi_call_notify(call, AMDI_CALL_EV_EVENTS);
 }
 
 void
@@ -255,7 +256,7 @@ amdrpc_call_after(
 {
     call->after = (struct amdi_call_after){
             .at_ms = amdi_clock_now_ms() + delay_ms, .fn = fn, .arg = arg};
-    call->sink->set_after(call);
+    amdi_call_notify(call, AMDI_CALL_EV_AFTER);
 }
 
 amdrpc_err
@@ -284,7 +285,7 @@ amdrpc_call_wait_fd(amdrpc_call *call, int fd, unsigned events,
     wait->fn = fn;
     wait->arg = arg;
     wait->is_waiting = true;
-    call->sink->set_fd_wait(call);
+    amdi_call_notify(call, AMDI_CALL_EV_FD);
     return AMDRPC_OK;
 }
 

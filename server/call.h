@@ -7,6 +7,7 @@
 #include "common/arena.h"
 #include "common/list.h"
 #include "common/metadata.h"
+#include "server/call_link.h"
 #include "server/dispatch/admission.h"
 #include "server/dispatch/queue.h"
 #include "server/sink.h"
@@ -72,7 +73,9 @@ struct amdrpc_call {
     enum amdi_refusal refusal; // once refused …
     uint32_t wait_ms;          // … and when to try again
 
-    // Set once by the handler, read by the sink when it has been told.
+    struct amdi_call_link link;
+
+    // Set once by the handler, read by the loop when it has been told.
     const amdrpc_call_events *events;
     void *events_arg;
     struct amdi_call_after after;

@@ -61,15 +61,14 @@ server_loop_on_look_after(struct amdi_timer *timer)
     }
 }
 
-static void
-server_loop_hand_to_workers(
-        struct amdi_server_loop *sl, struct amdi_list *pooled)
+void
+amdi_server_loop_dispatch(struct amdi_server_loop *sl, struct amdi_list *calls)
 {
     struct amdi_list refused;
     struct amdi_list *node = NULL;
 
     amdi_list_init(&refused);
-    amdi_dispatcher_submit(sl->server->dispatcher, pooled, &refused);
+    amdi_dispatcher_submit(sl->server->dispatcher, calls, &refused);
     while ((node = amdi_list_pop(&refused)) != NULL) {
         amdi_call_refuse(
                 AMDI_CONTAINER_OF(node, struct amdrpc_call, queue.node));
@@ -92,7 +91,7 @@ server_loop_prepare_wait(struct amdi_server_loop *sl,
             stream->peer, stream->call.identity);
     if (amdi_stream_wants_queue_info(stream)) {
         // Those before it have to be in the queue to be counted.
-        server_loop_hand_to_workers(sl, pooled);
+        amdi_server_loop_dispatch(sl, pooled);
         amdi_stream_tell_queue(stream);
     }
     amdi_list_push(pooled, &stream->call.queue.node);
@@ -119,7 +118,7 @@ server_loop_on_hand_over(struct amdi_hook *hook)
         }
     }
     if (!amdi_list_is_empty(&pooled)) {
-        server_loop_hand_to_workers(sl, &pooled);
+        amdi_server_loop_dispatch(sl, &pooled);
     }
 }
 
@@ -178,10 +177,23 @@ server_loop_on_reap(struct amdi_hook *hook)
 /* ---- drain ---- */
 
 void
+amdi_server_loop_hold(struct amdi_server_loop *sl)
+{
+    sl->nholds++;
+}
+
+void
+amdi_server_loop_release(struct amdi_server_loop *sl)
+{
+    sl->nholds--;
+    amdi_server_loop_check_idle(sl);
+}
+
+void
 amdi_server_loop_check_idle(struct amdi_server_loop *sl)
 {
     if (sl->is_draining && !sl->is_idle && sl->nconns == 0 &&
-            sl->nstreams == 0) {
+            sl->nstreams == 0 && sl->nholds == 0) {
         sl->is_idle = true;
         amdi_timer_stop(&sl->drain_timer);
         amdi_server_loop_is_idle(sl->server);

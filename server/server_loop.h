@@ -21,6 +21,7 @@ struct amdi_server_loop {
     struct amdi_list conns; // of amdi_conn.loop_node
     size_t nconns;
     size_t nstreams; // with those whose connection is gone
+    size_t nholds;   // others that a drain has to wait for
 
     struct amdi_list ready; // of amdrpc_call.queue.node: to run or hand over
     struct amdi_hook hand_over;
@@ -63,6 +64,13 @@ void amdi_server_loop_start_call(
 bool amdi_server_loop_unstart_call(
         struct amdi_server_loop *sl, struct amdi_stream *stream);
 
+/**
+ * Hands calls, of amdrpc_call.queue.node, to their workers; those that may not
+ * wait are refused. Their `caller` is set; @calls is empty afterwards.
+ */
+void amdi_server_loop_dispatch(
+        struct amdi_server_loop *sl, struct amdi_list *calls);
+
 /** Frees @stream at the end of the turn. */
 void amdi_server_loop_reap_stream(
         struct amdi_server_loop *sl, struct amdi_stream *stream);
@@ -72,6 +80,10 @@ void amdi_server_loop_reap_stream(
  * server's drain_timeout_ms. Thread: any.
  */
 void amdi_server_loop_drain(struct amdi_server_loop *sl);
+
+/** Lets a drain of the loop not end before the same number of releases. */
+void amdi_server_loop_hold(struct amdi_server_loop *sl);
+void amdi_server_loop_release(struct amdi_server_loop *sl);
 
 /** A connection or stream is gone; tells the server when it was the last. */
 void amdi_server_loop_check_idle(struct amdi_server_loop *sl);

@@ -9,10 +9,13 @@
 
 #include <stddef.h>
 
+struct amdi_loop;
 struct amdi_message;
+struct amdi_timer;
 
-/** Thread: any, one at a time for a call, unless said otherwise. */
 struct amdi_sink_ops {
+    /* The handler's side. Thread: any, one at a time for a call. */
+
     // One response message. Errors as amdrpc_call_send.
     amdrpc_err (*send)(amdrpc_call *call, const ProtobufCMessage *msg);
     // The call has ended with call->code and call->message; taken.
@@ -21,15 +24,30 @@ struct amdi_sink_ops {
     bool (*progress)(amdrpc_call *call, uint64_t done, uint64_t total);
     // The next request message, returned owned. Errors as amdrpc_call_recv.
     amdrpc_err (*recv)(amdrpc_call *call, struct amdi_message **out);
-    // call->events, call->after and call->fd_wait were set.
-    void (*set_events)(amdrpc_call *call);
-    void (*set_after)(amdrpc_call *call);
-    void (*set_fd_wait)(amdrpc_call *call);
     // The initial metadata may leave.
     void (*send_initial)(amdrpc_call *call);
     // Tells whether it has left.
     bool (*has_sent_initial)(const amdrpc_call *call);
     const char *(*get_peer)(const amdrpc_call *call);
+    // The loop that owns the call; always the same.
+    struct amdi_loop *(*get_loop)(const amdrpc_call *call);
+
+    /* The loop's side, for server/call_link.c. */
+
+    // Bits from AMDI_CALL_EV_SINK on; others among them are not its own.
+    void (*handle)(amdrpc_call *call, unsigned events);
+    // The handler has finished the call.
+    void (*on_finish)(amdrpc_call *call);
+    // Tells whether a handler has the call, as far as the loop knows.
+    bool (*is_out)(const amdrpc_call *call);
+    // Tells whether a request message, or their end, can be received.
+    bool (*is_readable)(const amdrpc_call *call);
+    // What amdrpc_call_after uses, and what its expiry calls: for
+    // amdi_call_run_after.
+    struct amdi_timer *(*get_timer)(amdrpc_call *call);
+    void (*on_timer)(struct amdi_timer *timer);
+    // The callbacks of this moment are over: the call may be let go.
+    void (*settle)(amdrpc_call *call);
 };
 
 #endif

@@ -40,7 +40,6 @@ amdi_stream_open(
     stream->id = id;
     stream->opened_at_ns = amdi_loop_now_ns(sl->loop);
     stream->progress_at_ms = amdi_loop_now_ms(sl->loop);
-    stream->task.run = amdi_stream_run_task;
     amdi_list_init(&stream->conn_node);
     amdi_list_push(&conn->streams, &stream->conn_node);
     conn->nstreams++;
@@ -74,7 +73,7 @@ amdi_stream_check_reap(struct amdi_stream *stream)
 {
     // A task that is posted still refers to the stream.
     if (stream->state == AMDI_STREAM_CLOSED && stream->work == AMDI_WORK_DONE &&
-            atomic_load(&stream->pending) == 0) {
+            !amdi_call_is_posted(&stream->call.link)) {
         amdi_timer_stop(&stream->after);
         amdi_server_loop_reap_stream(stream->sl, stream);
     }
@@ -123,7 +122,7 @@ amdi_stream_set_work(struct amdi_stream *stream, enum amdi_stream_work next)
     }
     stream->work = next;
     if (next == AMDI_WORK_DONE) {
-        amdi_stream_cancel_fd_wait(stream);
+        amdi_call_end_fd_wait(&stream->call);
         amdi_stream_check_reap(stream);
     }
 }
@@ -339,7 +338,7 @@ void
 amdi_stream_on_written(struct amdi_stream *stream)
 {
     if (amdi_outbox_release(&stream->streaming->out)) {
-        amdi_stream_post(stream, AMDI_STREAM_EV_WRITABLE);
+        amdi_call_post(&stream->call, AMDI_CALL_EV_WRITABLE);
     }
 }
 
@@ -369,7 +368,7 @@ stream_cancel_work(struct amdi_stream *stream)
         amdi_outbox_close(&stream->streaming->out);
         amdi_inbox_end(&stream->streaming->in, AMDRPC_ECANCELED);
     }
-    amdi_stream_post(stream, AMDI_STREAM_EV_CANCEL);
+    amdi_call_post(&stream->call, AMDI_CALL_EV_CANCEL);
 }
 
 void

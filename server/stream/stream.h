@@ -59,10 +59,8 @@ struct amdi_stream {
     enum amdi_stream_state state;
     enum amdi_stream_work work;
     bool has_sent_headers;
-    bool has_events;     // call.events may be read
-    bool is_cancel_told; // on_cancel has been called
-    bool is_own_end;     // the status is ours, not the handler's
-    bool is_http; // the answer is no gRPC: its body ends without trailers
+    bool is_own_end; // the status is ours, not the handler's
+    bool is_http;    // the answer is no gRPC: its body ends without trailers
     struct amdi_list conn_node;
     uint64_t opened_at_ns;
     uint64_t progress_at_ms; // bytes came or went last, or began to wait
@@ -82,8 +80,6 @@ struct amdi_stream {
 
     // Any thread.
     atomic_bool is_initial_sent; // by the handler's wish or first message
-    atomic_uint pending;         // what the task has to do
-    struct amdi_task task;
 };
 
 static inline struct amdi_stream *
@@ -172,42 +168,14 @@ void amdi_stream_on_finish(struct amdi_stream *stream);
 
 /* ---- between the sinks and the loop ---- */
 
+/** Beside those of server/call_link.h. */
 enum amdi_stream_event {
-    AMDI_STREAM_EV_OUT = 1,      // messages to send
-    AMDI_STREAM_EV_TAKEN = 2,    // request bytes were taken
-    AMDI_STREAM_EV_EVENTS = 4,   // call->events was set
-    AMDI_STREAM_EV_AFTER = 8,    // call->after was set
-    AMDI_STREAM_EV_INITIAL = 16, // initial metadata may leave
-    AMDI_STREAM_EV_READABLE = 32,
-    AMDI_STREAM_EV_WRITABLE = 64,
-    AMDI_STREAM_EV_CANCEL = 128,
-    AMDI_STREAM_EV_FINISH = 256, // the handler is done; always the last
-    AMDI_STREAM_EV_FD = 512,     // call->fd_wait was set
+    AMDI_STREAM_EV_OUT = AMDI_CALL_EV_SINK,          // messages to send
+    AMDI_STREAM_EV_TAKEN = AMDI_CALL_EV_SINK << 1,   // request bytes were taken
+    AMDI_STREAM_EV_INITIAL = AMDI_CALL_EV_SINK << 2, // initial metadata may go
 };
 
-/**
- * Lets the loop deal with what the handler did: at once on the loop itself.
- * Thread: any.
- */
-void amdi_stream_notify(
-        struct amdi_stream *stream, enum amdi_stream_event event);
-
-/**
- * Lets the handler's callbacks hear of an event, later: never from inside what
- * the wire tells. Thread: loop.
- */
-void amdi_stream_post(struct amdi_stream *stream, unsigned events);
-
-/* ---- what a call waits for; server/stream/stream_wait.c ---- */
-
-/** Begins to wait as call->fd_wait says. */
-void amdi_stream_start_fd_wait(struct amdi_stream *stream);
-
-/**
- * Ends the wait for a file descriptor, if there is one, and tells the handler,
- * if it has not finished.
- */
-void amdi_stream_cancel_fd_wait(struct amdi_stream *stream);
+/* ---- the queue; server/stream/stream_queue.c ---- */
 
 /** Tells whether the client asked how long its call's way is. */
 bool amdi_stream_wants_queue_info(const struct amdi_stream *stream);
@@ -215,9 +183,6 @@ bool amdi_stream_wants_queue_info(const struct amdi_stream *stream);
 /** Tells it, before the call is handed over; at once if the call has to wait.
  */
 void amdi_stream_tell_queue(struct amdi_stream *stream);
-
-/** Deals with what was notified and posted. */
-void amdi_stream_run_task(struct amdi_task *task);
 
 extern const struct amdi_sink_ops amdi_unary_sink;
 extern const struct amdi_sink_ops amdi_stream_sink;

@@ -212,7 +212,7 @@ amdi_stream_on_data(struct amdi_stream *stream, const uint8_t *data, size_t len)
     if (err != AMDRPC_OK) {
         stream_on_bad_request(stream, err);
     } else if (nmessages > 0) {
-        amdi_stream_post(stream, AMDI_STREAM_EV_READABLE);
+        amdi_call_post(&stream->call, AMDI_CALL_EV_READABLE);
     }
 }
 
@@ -229,7 +229,7 @@ amdi_stream_on_end(struct amdi_stream *stream)
         }
         amdi_stream_set_state(stream, AMDI_STREAM_HALF_CLOSED);
         amdi_inbox_end(&stream->streaming->in, AMDRPC_EEND);
-        amdi_stream_post(stream, AMDI_STREAM_EV_READABLE);
+        amdi_call_post(&stream->call, AMDI_CALL_EV_READABLE);
         return;
     }
     if (amdi_frame_reader_is_partial(&stream->reader)) {

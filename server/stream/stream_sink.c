@@ -13,36 +13,6 @@
 
 /* ---- the handler's side ---- */
 
-static void stream_handle(struct amdi_stream *stream, unsigned events);
-
-/** Sets bits; returns whether the caller has to post the task. */
-static bool
-stream_set_pending(struct amdi_stream *stream, unsigned events)
-{
-    return atomic_fetch_or_explicit(
-                   &stream->pending, events, memory_order_acq_rel) == 0;
-}
-
-void
-amdi_stream_notify(struct amdi_stream *stream, enum amdi_stream_event event)
-{
-    struct amdi_loop *loop = stream->sl->loop;
-
-    if (amdi_loop_is_current(loop)) {
-        stream_handle(stream, event);
-    } else if (stream_set_pending(stream, event)) {
-        amdi_worker_post(loop, &stream->task);
-    }
-}
-
-void
-amdi_stream_post(struct amdi_stream *stream, unsigned events)
-{
-    if (stream_set_pending(stream, events)) {
-        amdi_loop_push(stream->sl->loop, &stream->task);
-    }
-}
-
 static amdrpc_err
 sink_check_size(const struct amdi_stream *stream, size_t len)
 {
@@ -160,7 +130,7 @@ stream_send(amdrpc_call *call, const ProtobufCMessage *msg)
     if (err == AMDRPC_OK) {
         atomic_store_explicit(
                 &stream->is_initial_sent, true, memory_order_relaxed);
-        amdi_stream_notify(stream, AMDI_STREAM_EV_OUT);
+        amdi_call_notify(call, AMDI_STREAM_EV_OUT);
     }
     return err;
 }
@@ -168,7 +138,7 @@ stream_send(amdrpc_call *call, const ProtobufCMessage *msg)
 static void
 sink_finish(amdrpc_call *call)
 {
-    amdi_stream_notify(amdi_stream_of(call), AMDI_STREAM_EV_FINISH);
+    amdi_call_notify(call, AMDI_CALL_EV_FINISH);
 }
 
 /** A stream's client sees progress only in the method's own messages. */
@@ -200,27 +170,9 @@ stream_recv(amdrpc_call *call, struct amdi_message **out)
 
     if (consume > 0) {
         atomic_fetch_add(&stream->streaming->ntaken, consume);
-        amdi_stream_notify(stream, AMDI_STREAM_EV_TAKEN);
+        amdi_call_notify(call, AMDI_STREAM_EV_TAKEN);
     }
     return err;
-}
-
-static void
-sink_set_events(amdrpc_call *call)
-{
-    amdi_stream_notify(amdi_stream_of(call), AMDI_STREAM_EV_EVENTS);
-}
-
-static void
-sink_set_after(amdrpc_call *call)
-{
-    amdi_stream_notify(amdi_stream_of(call), AMDI_STREAM_EV_AFTER);
-}
-
-static void
-sink_set_fd_wait(amdrpc_call *call)
-{
-    amdi_stream_notify(amdi_stream_of(call), AMDI_STREAM_EV_FD);
 }
 
 static void
@@ -229,7 +181,7 @@ sink_send_initial(amdrpc_call *call)
     struct amdi_stream *stream = amdi_stream_of(call);
 
     atomic_store(&stream->is_initial_sent, true);
-    amdi_stream_notify(stream, AMDI_STREAM_EV_INITIAL);
+    amdi_call_notify(call, AMDI_STREAM_EV_INITIAL);
 }
 
 static bool
@@ -244,108 +196,13 @@ sink_get_peer(const amdrpc_call *call)
     return amdi_peer_text(amdi_stream_of(call)->peer);
 }
 
-const struct amdi_sink_ops amdi_unary_sink = {
-        .send = unary_send,
-        .finish = sink_finish,
-        .progress = sink_progress,
-        .recv = unary_recv,
-        .set_events = sink_set_events,
-        .set_after = sink_set_after,
-        .set_fd_wait = sink_set_fd_wait,
-        .send_initial = sink_send_initial,
-        .has_sent_initial = sink_has_sent_initial,
-        .get_peer = sink_get_peer,
-};
-
-const struct amdi_sink_ops amdi_stream_sink = {
-        .send = stream_send,
-        .finish = sink_finish,
-        .progress = sink_progress,
-        .recv = stream_recv,
-        .set_events = sink_set_events,
-        .set_after = sink_set_after,
-        .set_fd_wait = sink_set_fd_wait,
-        .send_initial = sink_send_initial,
-        .has_sent_initial = sink_has_sent_initial,
-        .get_peer = sink_get_peer,
-};
+static struct amdi_loop *
+sink_get_loop(const amdrpc_call *call)
+{
+    return amdi_stream_of(call)->sl->loop;
+}
 
 /* ---- the loop's side ---- */
-
-/**
- * Tells whether the handler has the call: it has not finished it, also not on
- * another thread, of which the loop has yet to hear.
- */
-static bool
-stream_is_out(const struct amdi_stream *stream)
-{
-    return stream->work == AMDI_WORK_OUT &&
-            (atomic_load(&stream->pending) & AMDI_STREAM_EV_FINISH) == 0;
-}
-
-/** Calls a callback of the handler, unless the call is finished. */
-static void
-stream_tell(struct amdi_stream *stream, amdrpc_call_fn fn)
-{
-    if (fn != NULL && stream_is_out(stream)) {
-        fn(&stream->call, stream->call.events_arg);
-    }
-}
-
-/** Conditions that held before the events were set are told now. */
-static void
-stream_post_holding(struct amdi_stream *stream)
-{
-    unsigned holding = 0;
-
-    if (amdrpc_call_is_cancelled(&stream->call)) {
-        holding |= AMDI_STREAM_EV_CANCEL;
-    }
-    if (stream->streaming != NULL &&
-            amdi_inbox_is_readable(&stream->streaming->in)) {
-        holding |= AMDI_STREAM_EV_READABLE;
-    }
-    if (holding != 0) {
-        amdi_stream_post(stream, holding);
-    }
-}
-
-static void
-stream_run_after(struct amdi_stream *stream)
-{
-    struct amdi_call_after after = stream->call.after;
-
-    stream->call.after.fn = NULL;
-    if (after.fn != NULL && stream_is_out(stream)) {
-        after.fn(&stream->call, after.arg);
-    }
-}
-
-static void
-stream_on_after(struct amdi_timer *timer)
-{
-    stream_run_after(AMDI_CONTAINER_OF(timer, struct amdi_stream, after));
-}
-
-static void
-stream_start_after(struct amdi_stream *stream)
-{
-    uint64_t at_ms = amdrpc_call_is_cancelled(&stream->call)
-            ? 0
-            : stream->call.after.at_ms;
-
-    amdi_timer_start(stream->sl->loop, &stream->after, at_ms, stream_on_after);
-}
-
-/** A cancelled call waits for nothing any more. */
-static void
-stream_cancel_waits(struct amdi_stream *stream)
-{
-    if (amdi_timer_is_running(&stream->after)) {
-        stream_start_after(stream);
-    }
-    amdi_stream_cancel_fd_wait(stream);
-}
 
 static void
 stream_consume_taken(struct amdi_stream *stream)
@@ -358,65 +215,90 @@ stream_consume_taken(struct amdi_stream *stream)
     }
 }
 
-/** The handler's callbacks; each of them may finish the call. */
 static void
-stream_tell_events(struct amdi_stream *stream, unsigned events)
+sink_handle(amdrpc_call *call, unsigned events)
 {
-    const amdrpc_call_events *told = NULL;
+    struct amdi_stream *stream = amdi_stream_of(call);
 
-    if (!stream->has_events) {
-        return; // the handler may be setting them
-    }
-    told = stream->call.events;
-    if ((events & AMDI_STREAM_EV_READABLE) != 0) {
-        stream_tell(stream, told->on_readable);
-    }
-    if ((events & AMDI_STREAM_EV_WRITABLE) != 0) {
-        stream_tell(stream, told->on_writable);
-    }
-    if ((events & AMDI_STREAM_EV_CANCEL) != 0 && !stream->is_cancel_told) {
-        stream->is_cancel_told = true;
-        stream_tell(stream, told->on_cancel);
-    }
-}
-
-static void
-stream_handle(struct amdi_stream *stream, unsigned events)
-{
     if ((events & (AMDI_STREAM_EV_OUT | AMDI_STREAM_EV_INITIAL)) != 0) {
         amdi_stream_send(stream);
     }
     if ((events & AMDI_STREAM_EV_TAKEN) != 0) {
         stream_consume_taken(stream);
     }
-    if ((events & AMDI_STREAM_EV_AFTER) != 0) {
-        stream_start_after(stream);
-    }
-    if ((events & AMDI_STREAM_EV_FD) != 0) {
-        amdi_stream_start_fd_wait(stream);
-    }
-    if ((events & AMDI_STREAM_EV_CANCEL) != 0) {
-        stream_cancel_waits(stream);
-    }
-    if ((events & AMDI_STREAM_EV_EVENTS) != 0) {
-        stream->has_events = true;
-        stream_post_holding(stream);
-    }
-    if ((events & AMDI_STREAM_EV_FINISH) != 0) {
-        amdi_stream_on_finish(stream);
-    } else {
-        stream_tell_events(stream, events);
-    }
 }
 
-void
-amdi_stream_run_task(struct amdi_task *task)
+static void
+sink_on_finish(amdrpc_call *call)
 {
-    struct amdi_stream *stream =
-            AMDI_CONTAINER_OF(task, struct amdi_stream, task);
-    unsigned events =
-            atomic_exchange_explicit(&stream->pending, 0, memory_order_acq_rel);
-
-    stream_handle(stream, events);
-    amdi_stream_check_reap(stream);
+    amdi_stream_on_finish(amdi_stream_of(call));
 }
+
+static bool
+sink_is_out(const amdrpc_call *call)
+{
+    return amdi_stream_of(call)->work == AMDI_WORK_OUT;
+}
+
+static bool
+sink_is_readable(const amdrpc_call *call)
+{
+    struct amdi_streaming *streaming = amdi_stream_of(call)->streaming;
+
+    return streaming != NULL && amdi_inbox_is_readable(&streaming->in);
+}
+
+static struct amdi_timer *
+sink_get_timer(amdrpc_call *call)
+{
+    return &amdi_stream_of(call)->after;
+}
+
+static void
+sink_on_timer(struct amdi_timer *timer)
+{
+    amdi_call_run_after(
+            &AMDI_CONTAINER_OF(timer, struct amdi_stream, after)->call);
+}
+
+static void
+sink_settle(amdrpc_call *call)
+{
+    amdi_stream_check_reap(amdi_stream_of(call));
+}
+
+const struct amdi_sink_ops amdi_unary_sink = {
+        .send = unary_send,
+        .finish = sink_finish,
+        .progress = sink_progress,
+        .recv = unary_recv,
+        .send_initial = sink_send_initial,
+        .has_sent_initial = sink_has_sent_initial,
+        .get_peer = sink_get_peer,
+        .get_loop = sink_get_loop,
+        .handle = sink_handle,
+        .on_finish = sink_on_finish,
+        .is_out = sink_is_out,
+        .is_readable = sink_is_readable,
+        .get_timer = sink_get_timer,
+        .on_timer = sink_on_timer,
+        .settle = sink_settle,
+};
+
+const struct amdi_sink_ops amdi_stream_sink = {
+        .send = stream_send,
+        .finish = sink_finish,
+        .progress = sink_progress,
+        .recv = stream_recv,
+        .send_initial = sink_send_initial,
+        .has_sent_initial = sink_has_sent_initial,
+        .get_peer = sink_get_peer,
+        .get_loop = sink_get_loop,
+        .handle = sink_handle,
+        .on_finish = sink_on_finish,
+        .is_out = sink_is_out,
+        .is_readable = sink_is_readable,
+        .get_timer = sink_get_timer,
+        .on_timer = sink_on_timer,
+        .settle = sink_settle,
+};

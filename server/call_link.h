@@ -1,0 +1,72 @@
+/**
+ * Between a handler, in any thread, and the loop that owns its call: what the
+ * handler did is brought to the loop, what happened there to the handler.
+ *
+ * An event sets a bit and posts the call's one task, if it is not posted; on
+ * the loop's own thread what the handler did is dealt with at once. Callbacks
+ * come from the task only, never from inside what told of the event.
+ */
+#ifndef AMDI_CALL_LINK_H
+#define AMDI_CALL_LINK_H
+
+#include <amdrpc/call.h>
+
+#include "common/loop.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum amdi_call_event {
+    // What the handler did.
+    AMDI_CALL_EV_EVENTS = 1, // call->events was set
+    AMDI_CALL_EV_AFTER = 2,  // call->after was set
+    AMDI_CALL_EV_FD = 4,     // call->fd_wait was set
+    AMDI_CALL_EV_FINISH = 8, // it is done; always the last
+
+    // What the handler wants to know.
+    AMDI_CALL_EV_READABLE = 16,
+    AMDI_CALL_EV_WRITABLE = 32,
+    AMDI_CALL_EV_CANCEL = 64,
+
+    // This and higher bits are its sink's.
+    AMDI_CALL_EV_SINK = 128,
+};
+
+/** Lies in the call. */
+struct amdi_call_link {
+    struct amdi_task task;
+    atomic_uint pending; // any thread: what the task has to do
+
+    // Loop thread only.
+    bool has_events;     // call->events may be read
+    bool is_cancel_told; // on_cancel has been called
+};
+
+void amdi_call_link_init(struct amdi_call_link *link);
+
+/** The handler did something. Thread: any. */
+void amdi_call_notify(struct amdrpc_call *call, unsigned event);
+
+/**
+ * Something happened that its handler, or its sink, shall deal with: in a later
+ * turn. Thread: loop.
+ */
+void amdi_call_post(struct amdrpc_call *call, unsigned events);
+
+/** Tells whether the task is posted: it still refers to the call. */
+static inline bool
+amdi_call_is_posted(const struct amdi_call_link *link)
+{
+    return atomic_load(&link->pending) != 0;
+}
+
+/** The time of call->after has come. Thread: loop. */
+void amdi_call_run_after(struct amdrpc_call *call);
+
+/**
+ * Ends the wait for a file descriptor, if there is one, and tells the handler,
+ * if it has not finished. Thread: loop.
+ */
+void amdi_call_end_fd_wait(struct amdrpc_call *call);
+
+#endif
