@@ -158,6 +158,22 @@ amdrpc_call_finish(
 }
 
 void
+amdrpc_call_fail(amdrpc_call *call, amdrpc_status_code code,
+        const char *message, const amdrpc_error_info *info)
+{
+    const struct amdi_details details = {.code = code,
+            .message = message,
+            .reason = info->reason,
+            .domain = info->domain,
+            .facts = info->facts};
+
+    if (!call->has_fault) {
+        amdi_details_add(&details, call);
+    }
+    amdrpc_call_finish(call, code, message);
+}
+
+void
 amdrpc_call_finishf(
         amdrpc_call *call, amdrpc_status_code code, const char *format, ...)
 {

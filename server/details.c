@@ -7,6 +7,8 @@
 #include "google/rpc/status.pb-c.h"
 #include "server/call.h"
 
+typedef Google__Rpc__ErrorInfo__MetadataEntry fact_entry;
+
 #define ERROR_INFO_TYPE "type.googleapis.com/google.rpc.ErrorInfo"
 #define RETRY_INFO_TYPE "type.googleapis.com/google.rpc.RetryInfo"
 #define DOMAIN "amdrpc"
@@ -56,6 +58,35 @@ details_pack_message(const ProtobufCMessage *msg, struct amdi_arena *arena,
     return true;
 }
 
+/** Adds each fact as an entry of the map. */
+static bool
+error_add_facts(Google__Rpc__ErrorInfo *info, const char *const *facts,
+        struct amdi_arena *arena)
+{
+    size_t n = 0;
+
+    while (facts != NULL && facts[2 * n] != NULL) {
+        n++;
+    }
+    if (n == 0) {
+        return true;
+    }
+    info->metadata = amdi_arena_alloc(arena, n * sizeof(fact_entry *));
+    for (size_t i = 0; info->metadata != NULL && i < n; i++) {
+        fact_entry *entry = amdi_arena_alloc(arena, sizeof(*entry));
+
+        if (entry == NULL) {
+            return false;
+        }
+        google__rpc__error_info__metadata_entry__init(entry);
+        entry->key = (char *)facts[2 * i]; // only packed
+        entry->value = (char *)facts[2 * i + 1];
+        info->metadata[i] = entry;
+    }
+    info->n_metadata = n;
+    return info->metadata != NULL;
+}
+
 static bool
 details_pack_error(const struct amdi_details *details, struct amdi_arena *arena,
         Google__Protobuf__Any *out)
@@ -63,7 +94,10 @@ details_pack_error(const struct amdi_details *details, struct amdi_arena *arena,
     Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
 
     info.reason = (char *)details_reason(details);
-    info.domain = (char *)DOMAIN;
+    info.domain = (char *)(details->domain != NULL ? details->domain : DOMAIN);
+    if (!error_add_facts(&info, details->facts, arena)) {
+        return false;
+    }
     out->type_url = (char *)ERROR_INFO_TYPE;
     return details_pack_message(&info.base, arena, &out->value);
 }

@@ -18,12 +18,15 @@ struct amdrpc_call;
 
 #define AMDI_DETAILS_FIELD "grpc-status-details-bin"
 
-/** One error of our own. */
+/** One error: our own, or a handler's. */
 struct amdi_details {
     amdrpc_status_code code;
     const char *message; // NULL for none
     const char *reason;  // UPPER_SNAKE; NULL: what the code alone tells
-    bool has_retry;      // trying again makes sense, after retry_ms
+    const char *domain;  // NULL: our own
+    // Names and values by turns, ending with NULL; NULL for none.
+    const char *const *facts;
+    bool has_retry; // trying again makes sense, after retry_ms
     uint32_t retry_ms;
 };
 

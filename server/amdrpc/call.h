@@ -78,6 +78,23 @@ void amdrpc_call_set_compression(amdrpc_call *call, bool is_on);
 void amdrpc_call_finish(
         amdrpc_call *call, amdrpc_status_code code, const char *message);
 
+/** What programs read about a failure: google.rpc.ErrorInfo. */
+typedef struct amdrpc_error_info {
+    const char *reason; // UPPER_SNAKE_CASE, unique in its domain
+    const char *domain; // whose reasons these are: "shop.example.com"
+    // Names and values by turns, ending with NULL; may be NULL.
+    const char *const *facts;
+} amdrpc_error_info;
+
+/**
+ * As amdrpc_call_finish, with details in grpc-status-details-bin. They are left
+ * out when memory is short.
+ *
+ * @info  borrowed until return
+ */
+void amdrpc_call_fail(amdrpc_call *call, amdrpc_status_code code,
+        const char *message, const amdrpc_error_info *info);
+
 /** As amdrpc_call_finish, with a message made as by printf. */
 void amdrpc_call_finishf(amdrpc_call *call, amdrpc_status_code code,
         const char *format, ...) AMDRPC_PRINTF(3, 4);

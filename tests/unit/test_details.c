@@ -87,6 +87,28 @@ START_TEST(retry_follows_the_reason)
 }
 END_TEST
 
+START_TEST(handlers_reasons_have_their_domain_and_facts)
+{
+    static const char *const facts[] = {"status", "3", "program", "cut", NULL};
+    Google__Rpc__ErrorInfo *info = NULL;
+
+    pack(&(struct amdi_details){.code = AMDRPC_STATUS_UNKNOWN,
+            .reason = "EXIT_STATUS",
+            .domain = "amdrpc.command",
+            .facts = facts});
+
+    info = google__rpc__error_info__unpack(NULL, status->details[0]->value.len,
+            status->details[0]->value.data);
+    ck_assert_ptr_nonnull(info);
+    ck_assert_str_eq(info->reason, "EXIT_STATUS");
+    ck_assert_str_eq(info->domain, "amdrpc.command");
+    ck_assert_uint_eq(info->n_metadata, 2);
+    ck_assert_str_eq(info->metadata[1]->key, "program");
+    ck_assert_str_eq(info->metadata[1]->value, "cut");
+    google__rpc__error_info__free_unpacked(info, NULL);
+}
+END_TEST
+
 START_TEST(every_code_has_a_reason)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
@@ -106,8 +128,11 @@ END_TEST
 static amdrpc_err
 pack_and_free(void *arg)
 {
+    static const char *const facts[] = {"name", "value", NULL};
     const struct amdi_details details = {
-            .code = AMDRPC_STATUS_RESOURCE_EXHAUSTED, .has_retry = true};
+            .code = AMDRPC_STATUS_RESOURCE_EXHAUSTED,
+            .has_retry = true,
+            .facts = facts};
     ProtobufCBinaryData packed = {0};
     bool is_packed;
 
@@ -132,6 +157,7 @@ details_suite(void)
     tcase_add_checked_fixture(packing, details_set_up, details_tear_down);
     tcase_add_test(packing, status_is_repeated_with_its_reason);
     tcase_add_test(packing, retry_follows_the_reason);
+    tcase_add_test(packing, handlers_reasons_have_their_domain_and_facts);
     tcase_add_loop_test(packing, every_code_has_a_reason, 1, 17);
     tcase_add_test(packing, every_allocation_may_fail);
     suite_add_tcase(suite, packing);
