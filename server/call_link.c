@@ -72,6 +72,7 @@ call_end_fd_wait(struct amdrpc_call *call, unsigned events)
         (void)event_del(&wait->event);
     }
     wait->is_waiting = false;
+    wait->is_cancel_told |= events == AMDRPC_FD_CANCELLED;
     if (call->sink->is_out(call)) {
         wait->fn(call, events, wait->arg);
     }
@@ -127,7 +128,8 @@ call_start_fd_wait(struct amdrpc_call *call)
     }
     if (!call_add_fd(call)) {
         call_end_fd_wait(call, AMDRPC_FD_FAILED);
-    } else if (amdrpc_call_is_cancelled(call)) {
+    } else if (amdrpc_call_is_cancelled(call) &&
+            !call->fd_wait->is_cancel_told) {
         call_end_fd_wait(call, AMDRPC_FD_CANCELLED);
     }
 }

@@ -17,8 +17,11 @@ struct amdi_fd_wait {
     amdrpc_call_fd_fn fn;
     void *arg;
 
-    bool is_waiting;    // from then until fn is called
-    struct event event; // the loop's; zeroed until it was first used
+    bool is_waiting; // from then until fn is called
+
+    // The loop's.
+    bool is_cancel_told; // fn has heard of it: later waits do not again
+    struct event event;  // zeroed until it was first used
 };
 
 #endif

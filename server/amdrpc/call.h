@@ -205,6 +205,9 @@ typedef void (*amdrpc_call_fd_fn)(
  * amdrpc_call_defer, so that no worker waits. One such wait at a time; @fn may
  * begin the next. No longer called once the call has been finished.
  *
+ * One wait is told of a cancellation. Those that follow go on as if there was
+ * none, so that what the call has begun can be ended in good order.
+ *
  * Thread:      the handler's, or a loop callback of this call
  * @fd          borrowed until @fn is called or the call is finished on the
  *              loop

@@ -46,6 +46,7 @@ static char target[32];
 static int pipe_fds[2];
 static int waited_fd;
 static unsigned fd_events; // what the Sleep handler was told
+static bool waits_on;      // also when it was told of a cancellation
 
 /* ---- handlers ---- */
 
@@ -88,11 +89,15 @@ sleep_on_fd(amdrpc_call *call, unsigned events, void *arg)
     static const Amdrpc__Bench__V1__SleepResponse done =
             AMDRPC__BENCH__V1__SLEEP_RESPONSE__INIT;
 
-    (void)arg;
     pthread_mutex_lock(&gate.mtx);
-    fd_events = events;
+    fd_events |= events;
     pthread_cond_broadcast(&gate.has_changed);
     pthread_mutex_unlock(&gate.mtx);
+    if (events == AMDRPC_FD_CANCELLED && waits_on &&
+            amdrpc_call_wait_fd(call, waited_fd, AMDRPC_FD_READ, -1,
+                    sleep_on_fd, arg) == AMDRPC_OK) {
+        return;
+    }
     amdrpc_bench_v1_bench_sleep_reply(call, &done);
 }
 
@@ -179,6 +184,7 @@ set_up(void)
     gate.nentered = 0;
     memset(gate.order, 0, sizeof(gate.order));
     fd_events = 0;
+    waits_on = false;
     ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
     waited_fd = pipe_fds[0];
 }
@@ -493,6 +499,33 @@ START_TEST(cancelled_call_waits_no_longer)
 }
 END_TEST
 
+START_TEST(cancelled_call_may_wait_on_to_clean_up)
+{
+    amdrpc_client_call *call = NULL;
+
+    start_fd_server();
+    waits_on = true;
+    call = begin(channels[0], SLEEP, "who", "a", 0);
+    // On its worker, the handler began before this call's did.
+    ck_assert_int_eq(end_and_unref(begin(channels[0], ECHO, "who", "a", 0)),
+            AMDRPC_STATUS_OK);
+    amdrpc_client_call_cancel(call);
+    ck_assert_int_eq(end_and_unref(call), AMDRPC_STATUS_CANCELLED);
+    pthread_mutex_lock(&gate.mtx);
+    while (fd_events == 0) {
+        pthread_cond_wait(&gate.has_changed, &gate.mtx);
+    }
+    ck_assert_uint_eq(fd_events, AMDRPC_FD_CANCELLED);
+    pthread_mutex_unlock(&gate.mtx);
+
+    ck_assert_int_eq(write(pipe_fds[1], "x", 1), 1);
+
+    amdrpc_server_drain(server);
+    ck_assert_int_eq(amdrpc_server_wait(server), AMDRPC_OK);
+    ck_assert_uint_eq(fd_events, AMDRPC_FD_CANCELLED | AMDRPC_FD_READ);
+}
+END_TEST
+
 START_TEST(descriptor_that_cannot_be_waited_for_is_told)
 {
     start_fd_server();
@@ -538,6 +571,7 @@ make_suite(void)
     tcase_add_test(fds, call_waits_for_a_descriptor_without_a_worker);
     tcase_add_test(fds, wait_for_a_descriptor_ends_after_its_time);
     tcase_add_test(fds, cancelled_call_waits_no_longer);
+    tcase_add_test(fds, cancelled_call_may_wait_on_to_clean_up);
     tcase_add_test(fds, descriptor_that_cannot_be_waited_for_is_told);
     tcase_add_test(fds, bad_descriptor_is_refused);
     suite_add_tcase(suite, fds);
