@@ -8,7 +8,15 @@
 extern "C" {
 #endif
 
-#define AMDRPC_MODULE_ABI 1u
+#define AMDRPC_MODULE_ABI 2u
+
+/** A setting of one of a module's sections that have a title. */
+typedef struct amdrpc_module_setting {
+    const char *section; // "NAME" of [module "NAME"]
+    const char *name;
+    const char *value;
+    const char *where; // where it stands: "FILE:3"
+} amdrpc_module_setting;
 
 /** Where a module reads its settings and says what is wrong with them. */
 typedef struct amdrpc_module_host {
@@ -22,6 +30,16 @@ typedef struct amdrpc_module_host {
     /** Keeps one line that the daemon prints when the module's start fails. */
     void (*set_error)(struct amdrpc_module_host *host, const char *format, ...)
             AMDRPC_PRINTF(2, 3);
+    /**
+     * Tells the @index-th setting of the module's sections [module "TITLE"],
+     * in the order in which they were given; false past the last. The module
+     * says what is wrong with it, also with names that it does not know.
+     *
+     * @out  its section is borrowed until the next call, the rest for the
+     *       server's life
+     */
+    bool (*get_section_setting)(struct amdrpc_module_host *host, size_t index,
+            amdrpc_module_setting *out);
 } amdrpc_module_host;
 
 /** What a module says about itself. */

@@ -296,7 +296,8 @@ amdi_config_find_unread(const struct amdi_config *config, const char *module)
                 &config->module_settings.items[i];
 
         if (!setting->is_read && strncmp(setting->name, module, len) == 0 &&
-                setting->name[len] == '.') {
+                (setting->name[len] == '.' ||
+                        strncmp(setting->name + len, " \"", 2) == 0)) {
             return setting;
         }
     }

@@ -1,5 +1,6 @@
 /** Settings from an INI file. */
 #include "server/daemon/config.h"
+#include "server/daemon/section.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -45,7 +46,7 @@ file_assign(struct file_state *state, const char *section, const char *name,
         const char *value)
 {
     char where[300];
-    char full_name[320]; // a method's path may be part of it
+    char full_name[AMDI_SECTION_NAME_BYTES];
     int len;
 
     if (section[0] == '\0') {

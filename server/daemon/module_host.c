@@ -5,6 +5,7 @@
 
 #include "common/alloc.h"
 #include "common/log.h"
+#include "server/daemon/section.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -23,8 +24,9 @@ struct amdi_module {
 struct module_host {
     amdrpc_module_host host; // first
     struct amdi_config *config;
-    const char *name; // the module's
-    char error[400];  // what the module said; "" when nothing
+    const char *name;            // the module's
+    struct amdi_section section; // of the setting got last
+    char error[400];             // what the module said; "" when nothing
 };
 
 /* ---- the host's functions ---- */
@@ -38,6 +40,29 @@ host_get_setting(const amdrpc_module_host *host, const char *name, size_t index)
     // A name that does not fit could not be set either.
     (void)snprintf(full_name, sizeof(full_name), "%s.%s", self->name, name);
     return amdi_config_get_module_setting(self->config, full_name, index);
+}
+
+static bool
+host_get_section_setting(
+        amdrpc_module_host *host, size_t index, amdrpc_module_setting *out)
+{
+    struct module_host *self = (struct module_host *)host;
+    struct amdi_module_settings *settings = &self->config->module_settings;
+
+    for (size_t i = 0; i < settings->count; i++) {
+        struct amdi_module_setting *setting = &settings->items[i];
+
+        if (amdi_section_parse(setting->name, self->name, &self->section) &&
+                index-- == 0) {
+            setting->is_read = true;
+            *out = (amdrpc_module_setting){.section = self->section.title,
+                    .name = self->section.key,
+                    .value = setting->value,
+                    .where = setting->where};
+            return true;
+        }
+    }
+    return false;
 }
 
 static void host_set_error(amdrpc_module_host *host, const char *format, ...)
@@ -158,7 +183,8 @@ module_start(struct amdi_config *config, const char *name,
 {
     struct module_host host = {
             .host = {.get_setting = host_get_setting,
-                    .set_error = host_set_error},
+                    .set_error = host_set_error,
+                    .get_section_setting = host_get_section_setting},
             .config = config,
             .name = module->entry->name,
     };
@@ -174,7 +200,7 @@ module_start(struct amdi_config *config, const char *name,
     if (unread != NULL) {
         return amdi_config_fail(config,
                 "%s: module \"%s\" has no setting \"%s\"", unread->where, name,
-                strchr(unread->name, '.') + 1);
+                unread->name + strlen(module->entry->name) + 1);
     }
     amdi_log_info("", "module-loaded", "name=%s", module->entry->name);
     return AMDRPC_OK;

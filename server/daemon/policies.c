@@ -3,13 +3,13 @@
 
 #include "common/alloc.h"
 #include "server/daemon/config.h"
+#include "server/daemon/section.h"
 #include "server/daemon/value.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_NUMBER UINT32_MAX
-#define NAME_BYTES 320u
 
 /* ---- one field of a policy ---- */
 
@@ -148,33 +148,7 @@ amdi_policy_assign(amdrpc_policy *policy, const char *name, const char *value)
     return false;
 }
 
-/* ---- names like `pool "slow".workers` ---- */
-
-struct section {
-    char title[NAME_BYTES]; // "slow"
-    const char *key;        // "workers"; borrowed
-};
-
-/** Takes a setting's name apart; false when it is not of that kind. */
-static bool
-section_parse(const char *name, const char *kind, struct section *out)
-{
-    size_t len = strlen(kind);
-    const char *end = strstr(name, "\".");
-
-    if (strncmp(name, kind, len) != 0 || strncmp(name + len, " \"", 2) != 0 ||
-            end == NULL || end < name + len + 2) {
-        return false;
-    }
-    name += len + 2;
-    if ((size_t)(end - name) >= sizeof(out->title)) {
-        return false;
-    }
-    memcpy(out->title, name, (size_t)(end - name));
-    out->title[end - name] = '\0';
-    out->key = end + 2;
-    return true;
-}
+/* ---- pools and callers ---- */
 
 static amdrpc_err
 setting_fail(struct amdi_config *config,
@@ -189,7 +163,7 @@ static bool
 section_read_number(struct amdi_config *config, const char *title,
         const char *key, uint32_t *out)
 {
-    char name[NAME_BYTES + 64];
+    char name[AMDI_SECTION_NAME_BYTES + 64];
     const char *value = NULL;
 
     (void)snprintf(name, sizeof(name), "pool \"%s\".%s", title, key);
@@ -200,7 +174,7 @@ section_read_number(struct amdi_config *config, const char *title,
 static amdrpc_err
 config_add_pool(struct amdi_config *config,
         const struct amdi_module_setting *setting,
-        const struct section *section, amdrpc_server *server)
+        const struct amdi_section *section, amdrpc_server *server)
 {
     uint32_t min = 1;
     uint32_t max = 0;
@@ -224,7 +198,7 @@ config_add_pool(struct amdi_config *config,
 static amdrpc_err
 config_set_weight(struct amdi_config *config,
         const struct amdi_module_setting *setting,
-        const struct section *section, amdrpc_server *server)
+        const struct amdi_section *section, amdrpc_server *server)
 {
     uint32_t weight = 0;
 
@@ -243,21 +217,22 @@ amdrpc_err
 amdi_policies_add_pools(struct amdi_config *config, amdrpc_server *server)
 {
     struct amdi_module_settings *settings = &config->module_settings;
-    struct section section;
+    struct amdi_section section;
     amdrpc_err err = AMDRPC_OK;
 
     for (size_t i = 0; i < settings->count && err == AMDRPC_OK; i++) {
         // What came with an earlier one has been read.
         if (!settings->items[i].is_read &&
-                section_parse(settings->items[i].name, "pool", &section)) {
+                amdi_section_parse(settings->items[i].name, "pool", &section)) {
             err = config_add_pool(
                     config, &settings->items[i], &section, server);
         }
     }
     for (size_t i = 0; i < settings->count && err == AMDRPC_OK; i++) {
-        if (section_parse(settings->items[i].name, "method", &section)) {
+        if (amdi_section_parse(settings->items[i].name, "method", &section)) {
             settings->items[i].is_read = true; // by amdi_policies_apply
-        } else if (section_parse(settings->items[i].name, "caller", &section)) {
+        } else if (amdi_section_parse(
+                           settings->items[i].name, "caller", &section)) {
             settings->items[i].is_read = true;
             err = config_set_weight(
                     config, &settings->items[i], &section, server);
@@ -296,7 +271,7 @@ config_set_method(struct amdi_config *config,
 static amdrpc_err
 config_set_service(struct amdi_config *config,
         const struct amdi_module_setting *setting,
-        const struct section *section, amdrpc_server *server)
+        const struct amdi_section *section, amdrpc_server *server)
 {
     const amdrpc_service_desc *service = NULL;
     size_t len = strlen(section->title);
@@ -325,13 +300,13 @@ amdrpc_err
 amdi_policies_apply(struct amdi_config *config, amdrpc_server *server)
 {
     struct amdi_module_settings *settings = &config->module_settings;
-    struct section section;
+    struct amdi_section section;
     amdrpc_err err = AMDRPC_OK;
 
     for (size_t i = 0; i < settings->count && err == AMDRPC_OK; i++) {
         size_t len = 0;
 
-        if (!section_parse(settings->items[i].name, "method", &section)) {
+        if (!amdi_section_parse(settings->items[i].name, "method", &section)) {
             continue;
         }
         len = strlen(section.title);

@@ -188,6 +188,8 @@ class DaemonTest(Serving):
         self.assert_refused(result, 1, "root /nonexistent: No such file or directory")
         result = run("--module", "checksum", "--set", "checksum.rot=/")
         self.assert_refused(result, 1, 'module "checksum" has no setting "rot"')
+        result = run("--module", "checksum", "--set", 'checksum "a".root=/')
+        self.assert_refused(result, 1, 'module "checksum" has no setting ""a".root"')
 
     # ---- serving ----
 
