@@ -2,7 +2,7 @@
 #include "server/daemon/config.h"
 
 #include "common/alloc.h"
-#include "server/daemon/value.h"
+#include "common/value.h"
 
 #include <ctype.h>
 #include <stdarg.h>

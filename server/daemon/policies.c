@@ -2,9 +2,9 @@
 #include "server/daemon/policies.h"
 
 #include "common/alloc.h"
+#include "common/value.h"
 #include "server/daemon/config.h"
 #include "server/daemon/section.h"
-#include "server/daemon/value.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #include <amdrpc/log.h>
 #include <amdrpc/server.h>
 
+#include "common/value.h"
 #include "server/daemon/config.h"
-#include "server/daemon/value.h"
 
 #include <string.h>
 

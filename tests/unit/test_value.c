@@ -1,5 +1,5 @@
 /** Tests how values are written in settings. */
-#include "server/daemon/value.h"
+#include "common/value.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

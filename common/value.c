@@ -1,5 +1,5 @@
 /** How values are written in settings: counts, sizes, durations. Pure. */
-#include "server/daemon/value.h"
+#include "common/value.h"
 
 #include <stdio.h>
 #include <strings.h>
