@@ -312,7 +312,9 @@ void
 amdi_call_stream_on_take(
         void *ctx, void *stream, struct amdi_out *out, size_t len)
 {
-    amdi_outbox_take(&((struct amdrpc_client_call *)stream)->outbox, out, len);
+    // How many messages that is matters to nobody here.
+    (void)amdi_outbox_take(
+            &((struct amdrpc_client_call *)stream)->outbox, out, len);
     amdi_client_conn_add_writing(ctx, stream);
 }
 

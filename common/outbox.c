@@ -28,6 +28,7 @@ struct amdi_chunk {
     struct amdi_chunk *next;
     size_t len;
     size_t room;
+    size_t nmessages;
     bool is_in_arena; // its memory goes with the arena
     uint8_t data[];
 };
@@ -68,6 +69,7 @@ chunk_create(size_t room, struct amdi_arena *arena)
     chunk->next = NULL;
     chunk->len = 0;
     chunk->room = room;
+    chunk->nmessages = 0;
     chunk->is_in_arena = is_in_arena;
     return chunk;
 }
@@ -99,6 +101,7 @@ chunk_add_message(struct amdi_chunk *chunk, const struct outbox_frame *frame)
     amdi_frame_write_prefix(out, frame->is_compressed, (uint32_t)frame->len);
     frame->write(out + AMDI_FRAME_PREFIX_BYTES, frame->arg);
     chunk->len += AMDI_FRAME_PREFIX_BYTES + frame->len;
+    chunk->nmessages++;
 }
 
 /* ---- life ---- */
@@ -394,9 +397,11 @@ outbox_give_piece(struct amdi_out *out, const uint8_t *data, size_t len)
     }
 }
 
-void
+size_t
 amdi_outbox_take(struct amdi_outbox *outbox, struct amdi_out *out, size_t len)
 {
+    size_t nmessages = 0;
+
     amdi_assert(len <= outbox->nsending);
     outbox->nsending -= len;
     outbox->ntaken += len;
@@ -409,9 +414,11 @@ amdi_outbox_take(struct amdi_outbox *outbox, struct amdi_out *out, size_t len)
         outbox->offset += piece;
         len -= piece;
         if (piece == left) {
+            nmessages += chunk->nmessages;
             outbox_spend_first(outbox);
         }
     }
+    return nmessages;
 }
 
 bool

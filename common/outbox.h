@@ -87,9 +87,11 @@ size_t amdi_outbox_collect(struct amdi_outbox *outbox);
 
 /**
  * Gives @len bytes (at most those ready) to @out, which must have room for all
- * of them (amdi_out_has_room), though long pieces are only referenced.
+ * of them (amdi_out_has_room), though long pieces are only referenced. Returns
+ * how many messages are on their way with these bytes: small ones that share
+ * memory count together, with the last of them.
  */
-void amdi_outbox_take(
+size_t amdi_outbox_take(
         struct amdi_outbox *outbox, struct amdi_out *out, size_t len);
 
 /**

@@ -8,7 +8,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 amdrpc_err
 amdi_socket_error(int code)
@@ -89,39 +91,108 @@ amdi_socket_take_error(int fd)
     return code == 0 ? AMDRPC_OK : amdi_socket_error(code);
 }
 
-static void
-format_ip(
-        char *out, size_t size, int family, const void *address, in_port_t port)
-{
-    char text[INET6_ADDRSTRLEN];
-    bool is_ip6 = family == AF_INET6;
+/** Any address of the kernel's. */
+union kernel_address {
+    struct sockaddr any;
+    struct sockaddr_in ip4;
+    struct sockaddr_in6 ip6;
+    struct sockaddr_un local;
+    struct sockaddr_storage storage;
+};
 
-    if (inet_ntop(family, address, text, sizeof(text)) != NULL) {
+static void
+address_read_path(struct amdi_socket_address *out,
+        const struct sockaddr_un *address, socklen_t len)
+{
+    size_t offset = offsetof(struct sockaddr_un, sun_path);
+
+    // An abstract name, which begins with a zero byte, is none here.
+    out->family = AMDI_SOCKET_UNIX;
+    if (len > offset) {
+        (void)snprintf(out->path, sizeof(out->path), "%.*s",
+                (int)(len - offset), address->sun_path);
+    }
+}
+
+static void
+address_read(struct amdi_socket_address *out,
+        const union kernel_address *address, socklen_t len)
+{
+    switch (address->any.sa_family) {
+    case AF_INET:
+        out->family = AMDI_SOCKET_IP;
+        out->ip_len = sizeof(address->ip4.sin_addr);
+        memcpy(out->ip, &address->ip4.sin_addr, out->ip_len);
+        out->port = ntohs(address->ip4.sin_port);
+        break;
+    case AF_INET6:
+        out->family = AMDI_SOCKET_IP;
+        out->ip_len = sizeof(address->ip6.sin6_addr);
+        memcpy(out->ip, &address->ip6.sin6_addr, out->ip_len);
+        out->port = ntohs(address->ip6.sin6_port);
+        break;
+    case AF_UNIX:
+        address_read_path(out, &address->local, len);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+amdi_socket_get_local(int fd, struct amdi_socket_address *out)
+{
+    union kernel_address address;
+    socklen_t len = sizeof(address);
+
+    *out = (struct amdi_socket_address){0};
+    if (getsockname(fd, &address.any, &len) == 0) {
+        address_read(out, &address, len);
+    }
+}
+
+void
+amdi_socket_get_peer(int fd, struct amdi_socket_address *out)
+{
+    union kernel_address address;
+    socklen_t len = sizeof(address);
+
+    *out = (struct amdi_socket_address){0};
+    if (getpeername(fd, &address.any, &len) == 0) {
+        address_read(out, &address, len);
+        out->path[0] = '\0';
+    }
+}
+
+void
+amdi_socket_address_format(
+        const struct amdi_socket_address *address, char *out, size_t size)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    bool is_ip6 = address->ip_len == sizeof(struct in6_addr);
+
+    switch (address->family) {
+    case AMDI_SOCKET_UNKNOWN:
+        (void)snprintf(out, size, "unknown");
+        break;
+    case AMDI_SOCKET_IP:
+        // Cannot fail: there is room for every address.
+        (void)inet_ntop(
+                is_ip6 ? AF_INET6 : AF_INET, address->ip, text, sizeof(text));
         (void)snprintf(out, size, "%s%s%s:%u", is_ip6 ? "[" : "", text,
-                is_ip6 ? "]" : "", (unsigned)ntohs(port));
+                is_ip6 ? "]" : "", (unsigned)address->port);
+        break;
+    case AMDI_SOCKET_UNIX:
+        (void)snprintf(out, size, "unix:%s", address->path);
+        break;
     }
 }
 
 void
 amdi_socket_format_peer(int fd, char *out, size_t size)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in ip4;
-        struct sockaddr_in6 ip6;
-        struct sockaddr_storage storage;
-    } peer;
-    socklen_t len = sizeof(peer);
+    struct amdi_socket_address peer;
 
-    (void)snprintf(out, size, "unknown");
-    if (getpeername(fd, &peer.any, &len) != 0) {
-        return;
-    }
-    if (peer.any.sa_family == AF_INET) {
-        format_ip(out, size, AF_INET, &peer.ip4.sin_addr, peer.ip4.sin_port);
-    } else if (peer.any.sa_family == AF_INET6) {
-        format_ip(out, size, AF_INET6, &peer.ip6.sin6_addr, peer.ip6.sin6_port);
-    } else if (peer.any.sa_family == AF_UNIX) {
-        (void)snprintf(out, size, "unix:");
-    }
+    amdi_socket_get_peer(fd, &peer);
+    amdi_socket_address_format(&peer, out, size);
 }

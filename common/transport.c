@@ -558,6 +558,20 @@ amdi_transport_get_identity(const struct amdi_transport *transport)
 }
 
 const char *
+amdi_transport_get_cipher(const struct amdi_transport *transport)
+{
+    return amdi_tls_conn_get_cipher(transport->tls);
+}
+
+void
+amdi_transport_get_addresses(const struct amdi_transport *transport,
+        struct amdi_socket_address *local, struct amdi_socket_address *peer)
+{
+    amdi_socket_get_local(transport->fd, local);
+    amdi_socket_get_peer(transport->fd, peer);
+}
+
+const char *
 amdi_transport_get_reason(const struct amdi_transport *transport)
 {
     return amdi_tls_conn_get_reason(transport->tls);

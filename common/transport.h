@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+struct amdi_socket_address;
 struct amdi_transport;
 
 /** All on the loop's thread. After on_closed nothing follows. */
@@ -91,6 +92,14 @@ void amdi_transport_set_reading(struct amdi_transport *transport, bool on);
 
 /** The name in the peer's certificate, "" when it gave none; borrowed. */
 const char *amdi_transport_get_identity(const struct amdi_transport *transport);
+
+/** The cipher suite, as TLS_AES_128_GCM_SHA256; "" when there is none; static.
+ */
+const char *amdi_transport_get_cipher(const struct amdi_transport *transport);
+
+/** Where both ends are, now: UNKNOWN when one is gone. */
+void amdi_transport_get_addresses(const struct amdi_transport *transport,
+        struct amdi_socket_address *local, struct amdi_socket_address *peer);
 
 /** Why TLS failed, in words; "" when it did not; borrowed. */
 const char *amdi_transport_get_reason(const struct amdi_transport *transport);

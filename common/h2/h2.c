@@ -410,6 +410,12 @@ amdi_h2_is_amid_frame(const struct amdi_h2 *h2)
     return amdi_buf_len(&h2->partial) > 0 || h2->block_stream_id != 0;
 }
 
+int64_t
+amdi_h2_send_window(const struct amdi_h2 *h2)
+{
+    return h2->send_window;
+}
+
 uint32_t
 amdi_h2_peer_max_streams(const struct amdi_h2 *h2)
 {

@@ -207,6 +207,11 @@ uint64_t amdi_h2_nframes(const struct amdi_h2 *h2);
 /** Tells whether a frame or a header block is complete only in part. */
 bool amdi_h2_is_amid_frame(const struct amdi_h2 *h2);
 
+/** What the connection's windows leave: bytes of DATA that we, or the peer, may
+ * still send. Ours may be negative (RFC 9113, section 6.9.2). */
+int64_t amdi_h2_send_window(const struct amdi_h2 *h2);
+int64_t amdi_h2_receive_window(const struct amdi_h2 *h2);
+
 /** How many streams the peer lets us open at once. */
 uint32_t amdi_h2_peer_max_streams(const struct amdi_h2 *h2);
 

@@ -131,6 +131,13 @@ window_limit(uint32_t window)
                                                  : AMDI_H2_DEFAULT_WINDOW_BYTES;
 }
 
+int64_t
+amdi_h2_receive_window(const struct amdi_h2 *h2)
+{
+    return (int64_t)window_limit(h2->options.connection_window_bytes) -
+            h2->nreceived;
+}
+
 /** Checks that DATA may come on its stream; sets h2->data. */
 static amdrpc_err
 data_begin(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)

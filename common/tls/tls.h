@@ -62,6 +62,12 @@ void amdi_tls_conn_shutdown(struct amdi_tls_conn *conn);
 /** The peer's name, known after the handshake; "" when it has none, or NULL. */
 const char *amdi_tls_conn_get_identity(const struct amdi_tls_conn *conn);
 
+/**
+ * The cipher suite as the TLS documents write it, once the handshake is done;
+ * "" before, or NULL. Static.
+ */
+const char *amdi_tls_conn_get_cipher(const struct amdi_tls_conn *conn);
+
 /** Why it failed; "" when it did not, or NULL. */
 const char *amdi_tls_conn_get_reason(const struct amdi_tls_conn *conn);
 

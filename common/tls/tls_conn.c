@@ -440,6 +440,15 @@ amdi_tls_conn_get_identity(const struct amdi_tls_conn *conn)
 }
 
 const char *
+amdi_tls_conn_get_cipher(const struct amdi_tls_conn *conn)
+{
+    const SSL_CIPHER *cipher =
+            conn == NULL ? NULL : SSL_get_current_cipher(conn->ssl);
+
+    return cipher == NULL ? "" : SSL_CIPHER_standard_name(cipher);
+}
+
+const char *
 amdi_tls_conn_get_reason(const struct amdi_tls_conn *conn)
 {
     return conn == NULL || conn->reason == NULL ? "" : conn->reason;

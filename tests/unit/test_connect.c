@@ -4,12 +4,14 @@
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
 #include "tests/support/transport_probe.h"
+#include "tests/support/tree.h"
 
 #include <check.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -197,6 +199,68 @@ START_TEST(other_peers_have_a_text_too)
 }
 END_TEST
 
+/** A socket that listens on a file of that name. */
+static int
+unix_listener_open(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+START_TEST(own_end_has_an_address)
+{
+    struct sockaddr_in address;
+    int listener = listener_open(&address);
+    struct amdi_socket_address local;
+
+    amdi_socket_get_local(listener, &local);
+
+    ck_assert_int_eq(local.family, AMDI_SOCKET_IP);
+    ck_assert_uint_eq(local.ip_len, 4);
+    ck_assert_mem_eq(local.ip, "\x7f\0\0\1", 4);
+    ck_assert_uint_eq(local.port, ntohs(address.sin_port));
+    close(listener);
+}
+END_TEST
+
+START_TEST(ip6_stands_in_brackets)
+{
+    const struct amdi_socket_address address = {.family = AMDI_SOCKET_IP,
+            .ip = {[15] = 1},
+            .ip_len = 16,
+            .port = 443};
+    char text[64];
+
+    amdi_socket_address_format(&address, text, sizeof(text));
+
+    ck_assert_str_eq(text, "[::1]:443");
+}
+END_TEST
+
+START_TEST(unix_socket_has_the_path_of_its_file)
+{
+    static struct test_tree tree;
+    struct amdi_socket_address local;
+    char text[200];
+    int fd = -1;
+
+    test_tree_init(&tree);
+    fd = unix_listener_open(test_tree_path(&tree, "socket"));
+    amdi_socket_get_local(fd, &local);
+
+    ck_assert_int_eq(local.family, AMDI_SOCKET_UNIX);
+    ck_assert_str_eq(local.path, test_tree_path(&tree, "socket"));
+    amdi_socket_address_format(&local, text, sizeof(text));
+    ck_assert_int_eq(strncmp(text, "unix:/", 6), 0);
+    close(fd);
+    test_tree_fini(&tree);
+}
+END_TEST
+
 static amdrpc_err
 transport_connect(void *arg)
 {
@@ -253,6 +317,9 @@ connect_suite(void)
     tcase_add_checked_fixture(rest, test_probe_set_up, test_probe_tear_down);
     tcase_add_test(rest, peer_is_written_for_people);
     tcase_add_test(rest, other_peers_have_a_text_too);
+    tcase_add_test(rest, own_end_has_an_address);
+    tcase_add_test(rest, ip6_stands_in_brackets);
+    tcase_add_test(rest, unix_socket_has_the_path_of_its_file);
     tcase_add_test(rest, failed_allocation_makes_no_connection);
     tcase_add_test(rest, address_of_no_family_is_an_error);
     suite_add_tcase(suite, rest);

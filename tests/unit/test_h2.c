@@ -174,6 +174,8 @@ START_TEST(sender_stops_at_the_window_until_bytes_are_consumed)
     test_pair_respond(call);
     test_pair_settle();
     ck_assert_uint_eq(client->streams[0].nreceived, TEST_PAIR_WINDOW_BYTES);
+    ck_assert_int_eq(amdi_h2_send_window(server->h2),
+            amdi_h2_receive_window(client->h2));
 
     amdi_h2_consume(client->h2, client->streams[0].id, TEST_PAIR_WINDOW_BYTES);
     test_pair_settle();

@@ -230,9 +230,22 @@ START_TEST(transport_is_blocked_until_the_handshake_is_done)
     client_tls = tls_new(AMDRPC_TLS_CLIENT, NULL, "ca.pem", false);
     open_both("localhost");
     ck_assert(amdi_transport_is_blocked(test_probe.transport));
+    ck_assert_str_eq(amdi_transport_get_cipher(test_probe.transport), "");
 
     await("cc");
     ck_assert(!amdi_transport_is_blocked(test_probe.transport));
+}
+END_TEST
+
+START_TEST(cipher_has_its_standard_name)
+{
+    open_usual();
+
+    ck_assert_int_eq(
+            strncmp(amdi_transport_get_cipher(test_probe.transport), "TLS_", 4),
+            0);
+    ck_assert_str_eq(amdi_transport_get_cipher(test_probe.transport),
+            amdi_transport_get_cipher(client.transport));
 }
 END_TEST
 
@@ -553,6 +566,7 @@ tls_conn_suite(void)
     tcase_add_checked_fixture(handshake, set_up, tear_down);
     tcase_add_loop_test(handshake, names_and_addresses_are_accepted, 0, 2);
     tcase_add_test(handshake, transport_is_blocked_until_the_handshake_is_done);
+    tcase_add_test(handshake, cipher_has_its_standard_name);
     tcase_add_test(handshake, wrong_name_is_refused);
     tcase_add_test(handshake, unknown_authority_is_refused);
     tcase_add_test(handshake, expired_certificate_is_refused);
