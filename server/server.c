@@ -110,6 +110,7 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     amdi_service_table_init(&server->services);
     amdi_auth_init(&server->auth);
     amdi_address_count_init(&server->addresses);
+    server->id = amdi_server_new_id(server);
     server->options = complete;
     server_set_limits(server);
     err = server_create_threads(server);
@@ -119,6 +120,12 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     }
     *out = server;
     return AMDRPC_OK;
+}
+
+uint64_t
+amdi_server_new_id(struct amdrpc_server *server)
+{
+    return atomic_fetch_add(&server->last_id, 1) + 1;
 }
 
 static enum amdi_server_state

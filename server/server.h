@@ -27,6 +27,7 @@ struct amdi_drain_hook;
 
 struct amdrpc_server {
     // Setup only; constant once started.
+    uint64_t id;                   // of amdi_server_new_id
     amdrpc_server_options options; // every value set
     struct amdi_request_limits request_limits;
     amdrpc_policy default_policy;
@@ -42,7 +43,7 @@ struct amdrpc_server {
     // Any thread.
     atomic_uint nconns;
     atomic_uint nidle_loops; // of those that drain
-    atomic_ullong next_conn_id;
+    atomic_ullong last_id;   // of amdi_server_new_id
 
     // Any thread, under mtx.
     pthread_mutex_t mtx;
@@ -55,6 +56,12 @@ struct amdrpc_server {
  * threads. A test that turns the loops itself needs no more. Thread: setup.
  */
 AMDRPC_NODISCARD amdrpc_err amdi_server_prepare(struct amdrpc_server *server);
+
+/**
+ * A number that nothing else of this server has: of itself, a listener, a
+ * connection; from 1 on. Thread: any.
+ */
+uint64_t amdi_server_new_id(struct amdrpc_server *server);
 
 /** A loop has neither connections nor calls any more. Thread: loops. */
 void amdi_server_loop_is_idle(struct amdrpc_server *server);

@@ -360,7 +360,7 @@ conn_start(struct amdi_conn *conn)
 {
     struct amdi_server_loop *sl = conn->sl;
 
-    conn->id = atomic_fetch_add(&sl->server->next_conn_id, 1);
+    conn->id = amdi_server_new_id(sl->server);
     amdi_list_push(&sl->conns, &conn->loop_node);
     sl->nconns++;
     amdi_stats_add(&sl->stats.nconnections, 1);

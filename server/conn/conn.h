@@ -6,6 +6,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/transport.h"
+#include "server/conn/conn_counts.h"
 #include "server/conn/conn_watch.h"
 
 struct amdi_address_entry;
@@ -57,7 +58,8 @@ struct amdi_conn {
     bool has_failed;         // the peer broke the protocol; a GOAWAY says so
     struct amdi_timer timer; // preface, drain or linger; one at a time
     struct amdi_conn_watch watch;
-    uint64_t id; // for logs
+    struct amdi_conn_counts counts;
+    uint64_t id; // of amdi_server_new_id; in logs, too
 };
 
 /**

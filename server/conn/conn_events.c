@@ -75,9 +75,16 @@ conn_on_end(void *ctx, void *stream)
 static void
 conn_on_close(void *ctx, void *stream, enum amdi_h2_code code, bool by_peer)
 {
-    (void)ctx;
-    (void)code;
-    (void)by_peer;
+    struct amdi_conn *conn = ctx;
+    const struct amdi_stream *s = stream;
+
+    // NO_ERROR may also follow an answer that did not wait for its request.
+    if (code == AMDI_H2_NO_ERROR && !by_peer &&
+            s->state == AMDI_STREAM_ENDING) {
+        conn->counts.nsucceeded++;
+    } else {
+        conn->counts.nfailed++;
+    }
     amdi_stream_on_close(stream);
 }
 
@@ -99,10 +106,12 @@ static void
 conn_on_goaway(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
         const uint8_t *debug, size_t debug_len)
 {
+    struct amdi_conn *conn = ctx;
+
     // The client opens no more streams; those that are open go on.
-    (void)ctx;
+    conn->counts.has_goaway = true;
+    conn->counts.goaway_code = (uint32_t)code;
     (void)last_stream_id;
-    (void)code;
     (void)debug;
     (void)debug_len;
 }

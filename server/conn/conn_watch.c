@@ -231,6 +231,7 @@ watch_keepalive(struct amdi_conn *conn, uint64_t now_ms)
             time_after(watch->read_at_ms, options->keepalive_interval_ms)) {
         watch->ping_at_ms = now_ms;
         amdi_h2_submit_ping(conn->h2, keepalive_ping);
+        conn->counts.nkeepalives++;
         amdi_conn_flush(conn);
     }
     return true;

@@ -1,9 +1,9 @@
 /** A listening socket; hands connections to the loops in turn. */
 #include "server/conn/listener.h"
 
-#include "common/address.h"
 #include "common/alloc.h"
 #include "common/log.h"
+#include "common/socket.h"
 #include "server/conn/conn.h"
 #include "server/conn/listen_socket.h"
 #include "server/server.h"
@@ -13,7 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +25,10 @@
 #define ACCEPTS_PER_TURN 64
 
 struct amdi_listener {
+    // Set when it is opened.
+    uint64_t id;
+    struct amdi_socket_address address;
+
     // Setup, then the first loop's.
     struct amdrpc_server *server; // borrowed
     struct amdi_listener *next;
@@ -34,6 +38,9 @@ struct amdi_listener {
     struct event *event; // owned
     uint32_t next_loop;
     struct amdi_task stop;
+
+    // Any thread.
+    atomic_bool is_open;
 };
 
 /** A socket on its way to its loop. */
@@ -66,8 +73,11 @@ amdi_listener_open(struct amdrpc_server *server, const char *address,
         amdi_listener_destroy(listener);
         return err;
     }
+    listener->id = amdi_server_new_id(server);
+    amdi_socket_get_local(listener->socket.fd, &listener->address);
+    atomic_store(&listener->is_open, true);
     if (out_port != NULL) {
-        *out_port = amdi_address_local_port(listener->socket.fd);
+        *out_port = listener->address.port; // 0 of a Unix socket
     }
     *out = listener;
     return AMDRPC_OK;
@@ -199,6 +209,7 @@ listener_on_readable(evutil_socket_t fd, short what, void *arg)
 static void
 listener_close(struct amdi_listener *listener)
 {
+    atomic_store(&listener->is_open, false);
     if (listener->event != NULL) {
         event_free(listener->event);
         listener->event = NULL;
@@ -263,4 +274,22 @@ amdrpc_tls *
 amdi_listener_get_tls(const struct amdi_listener *listener)
 {
     return listener->tls;
+}
+
+uint64_t
+amdi_listener_get_id(const struct amdi_listener *listener)
+{
+    return listener->id;
+}
+
+const struct amdi_socket_address *
+amdi_listener_get_address(const struct amdi_listener *listener)
+{
+    return &listener->address;
+}
+
+bool
+amdi_listener_is_open(const struct amdi_listener *listener)
+{
+    return atomic_load(&listener->is_open);
 }

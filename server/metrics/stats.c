@@ -94,9 +94,11 @@ times_add(struct amdi_stats_times *times, uint64_t ns)
 }
 
 void
-amdi_stats_call_started(struct amdi_stats *stats, size_t method)
+amdi_stats_call_started(
+        struct amdi_stats *stats, size_t method, uint64_t now_ns)
 {
     amdi_stats_add(&stats->methods[method].nstarted, 1);
+    atomic_store_explicit(&stats->started_at_ns, now_ns, memory_order_relaxed);
 }
 
 void
@@ -112,4 +114,32 @@ amdi_stats_call_ended(struct amdi_stats *stats, size_t method,
             1);
     times_add(&of->duration, duration_ns);
     times_add(&of->waited, waited_ns);
+}
+
+static uint64_t
+number_of(const atomic_ullong *number)
+{
+    return atomic_load_explicit(number, memory_order_relaxed);
+}
+
+void
+amdi_stats_sum_calls(
+        const struct amdi_stats *stats, struct amdi_stats_calls *sum)
+{
+    uint64_t started_at_ns = number_of(&stats->started_at_ns);
+
+    for (size_t i = 0; i <= stats->nmethods; i++) {
+        const struct amdi_method_stats *of = &stats->methods[i];
+
+        sum->nstarted += number_of(&of->nstarted);
+        for (size_t code = 0; code < AMDI_STATS_NCODES; code++) {
+            uint64_t *ended =
+                    code == AMDRPC_STATUS_OK ? &sum->nsucceeded : &sum->nfailed;
+
+            *ended += number_of(&of->nended[code]);
+        }
+    }
+    if (started_at_ns > sum->started_at_ns) {
+        sum->started_at_ns = started_at_ns;
+    }
 }

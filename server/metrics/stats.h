@@ -41,8 +41,9 @@ struct amdi_method_stats {
 struct amdi_stats {
     struct amdi_method_stats *methods; // owned; one more than there are methods
     size_t nmethods;
-    atomic_ullong nconnections; // since the start
-    atomic_ullong nread;        // bytes
+    atomic_ullong started_at_ns; // the last call, of amdi_clock; 0: none
+    atomic_ullong nconnections;  // since the start
+    atomic_ullong nread;         // bytes
     atomic_ullong nwritten;
     atomic_ullong nrefused[AMDI_NREFUSALS]; // by enum amdi_refusal
 };
@@ -65,10 +66,23 @@ amdi_stats_add(atomic_ullong *number, uint64_t n)
 }
 
 /** A call has begun. @method: its index; nmethods when unknown. */
-void amdi_stats_call_started(struct amdi_stats *stats, size_t method);
+void amdi_stats_call_started(
+        struct amdi_stats *stats, size_t method, uint64_t now_ns);
 
 /** A call has ended. */
 void amdi_stats_call_ended(struct amdi_stats *stats, size_t method,
         amdrpc_status_code code, uint64_t duration_ns, uint64_t waited_ns);
+
+/** All calls together. */
+struct amdi_stats_calls {
+    uint64_t nstarted;
+    uint64_t nsucceeded;    // ended with OK
+    uint64_t nfailed;       // ended with another status
+    uint64_t started_at_ns; // the last; 0: none
+};
+
+/** Adds a loop's to @sum. Thread: any. */
+void amdi_stats_sum_calls(
+        const struct amdi_stats *stats, struct amdi_stats_calls *sum);
 
 #endif

@@ -43,6 +43,7 @@ amdi_stream_open(
     amdi_list_init(&stream->conn_node);
     amdi_list_push(&conn->streams, &stream->conn_node);
     conn->nstreams++;
+    amdi_conn_counts_started(&conn->counts, stream->opened_at_ns);
     sl->nstreams++;
     return stream;
 }
@@ -315,23 +316,36 @@ amdi_stream_on_body(
     body->ntrailers = stream->sl->response.nfields;
 }
 
-void
-amdi_stream_on_take(
-        struct amdi_stream *stream, struct amdi_out *out, size_t len)
+/** Gives bytes of a lone answer; returns how many messages are now sent. */
+static size_t
+stream_take_reply(struct amdi_stream *stream, struct amdi_out *out, size_t len)
 {
-    stream->progress_at_ms = amdi_loop_now_ms(stream->sl->loop);
-    amdi_conn_watch_on_answer(stream->conn);
-    if (stream->streaming != NULL) {
-        amdi_outbox_take(&stream->streaming->out, out, len);
-        amdi_conn_add_taken(stream->conn, &stream->streaming->taken);
-        return;
-    }
     if (len >= AMDI_OUT_REFERENCE_BYTES) {
         amdi_out_reference(out, stream->reply + stream->reply_taken, len);
     } else {
         amdi_out_copy(out, stream->reply + stream->reply_taken, len);
     }
     stream->reply_taken += (uint32_t)len;
+    return stream->reply_taken == stream->reply_len && !stream->is_http;
+}
+
+void
+amdi_stream_on_take(
+        struct amdi_stream *stream, struct amdi_out *out, size_t len)
+{
+    struct amdi_conn *conn = stream->conn;
+    size_t nmessages = 0;
+
+    stream->progress_at_ms = amdi_loop_now_ms(stream->sl->loop);
+    amdi_conn_watch_on_answer(conn);
+    if (stream->streaming != NULL) {
+        nmessages = amdi_outbox_take(&stream->streaming->out, out, len);
+        amdi_conn_add_taken(conn, &stream->streaming->taken);
+    } else {
+        nmessages = stream_take_reply(stream, out, len);
+    }
+    amdi_conn_counts_sent(
+            &conn->counts, nmessages, amdi_loop_now_ns(stream->sl->loop));
 }
 
 void

@@ -101,8 +101,8 @@ amdi_stream_on_headers(
     stream->head = amdi_request_head_ref(head);
     stream->call.metadata = &head->metadata;
     stream->call.method = head->method;
-    amdi_stats_call_started(
-            &stream->sl->stats, amdi_stream_method_index(stream));
+    amdi_stats_call_started(&stream->sl->stats,
+            amdi_stream_method_index(stream), stream->opened_at_ns);
     amdi_request_head_judge(head, &verdict);
     if (verdict.kind == AMDI_REQUEST_SERVE) {
         // May take the verdict back.
@@ -159,7 +159,8 @@ stream_on_bad_request(struct amdi_stream *stream, amdrpc_err err)
  * and AMDRPC_EEXIST for a second message.
  */
 static amdrpc_err
-stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len)
+stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len,
+        size_t *out_nmessages)
 {
     while (len > 0) {
         struct amdi_message *msg = NULL;
@@ -180,6 +181,7 @@ stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len)
             return AMDRPC_EEXIST;
         }
         stream->call.request = msg;
+        *out_nmessages = 1;
     }
     return AMDRPC_OK;
 }
@@ -194,13 +196,14 @@ stream_has_request_stream(const struct amdi_stream *stream)
 void
 amdi_stream_on_data(struct amdi_stream *stream, const uint8_t *data, size_t len)
 {
+    bool has_inbox = stream_has_request_stream(stream);
     size_t nmessages = 0;
     size_t consume = len;
     amdrpc_err err = AMDRPC_OK;
 
     if (stream->state == AMDI_STREAM_OPEN) {
-        if (!stream_has_request_stream(stream)) {
-            err = stream_feed_single(stream, data, len);
+        if (!has_inbox) {
+            err = stream_feed_single(stream, data, len, &nmessages);
         } else {
             err = amdi_inbox_feed(
                     &stream->streaming->in, data, len, &nmessages, &consume);
@@ -209,9 +212,11 @@ amdi_stream_on_data(struct amdi_stream *stream, const uint8_t *data, size_t len)
     if (consume > 0) {
         amdi_h2_consume(stream->conn->h2, stream->id, consume);
     }
+    amdi_conn_counts_received(&stream->conn->counts, nmessages,
+            amdi_loop_now_ns(stream->sl->loop));
     if (err != AMDRPC_OK) {
         stream_on_bad_request(stream, err);
-    } else if (nmessages > 0) {
+    } else if (has_inbox && nmessages > 0) {
         amdi_call_post(&stream->call, AMDI_CALL_EV_READABLE);
     }
 }

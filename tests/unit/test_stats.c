@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(call_counts_for_its_method_and_status)
 {
-    amdi_stats_call_started(&stats, 1);
+    amdi_stats_call_started(&stats, 1, 5);
     amdi_stats_call_ended(&stats, 1, AMDRPC_STATUS_NOT_FOUND, 1, 1);
 
     ck_assert_uint_eq(number(&stats.methods[1].nstarted), 1);
@@ -55,9 +55,42 @@ START_TEST(call_counts_for_its_method_and_status)
 }
 END_TEST
 
+START_TEST(calls_of_all_methods_are_summed)
+{
+    struct amdi_stats_calls sum = {.nstarted = 1, .started_at_ns = 6};
+
+    amdi_stats_call_started(&stats, 0, 5);
+    amdi_stats_call_started(&stats, 1, 7);
+    amdi_stats_call_started(&stats, stats.nmethods, 9);
+    amdi_stats_call_ended(&stats, 1, AMDRPC_STATUS_OK, 1, 1);
+    amdi_stats_call_ended(&stats, 0, AMDRPC_STATUS_NOT_FOUND, 1, 1);
+    amdi_stats_call_ended(
+            &stats, stats.nmethods, AMDRPC_STATUS_UNIMPLEMENTED, 1, 1);
+
+    amdi_stats_sum_calls(&stats, &sum);
+
+    ck_assert_uint_eq(sum.nstarted, 4);
+    ck_assert_uint_eq(sum.nsucceeded, 1);
+    ck_assert_uint_eq(sum.nfailed, 2);
+    ck_assert_uint_eq(sum.started_at_ns, 9);
+}
+END_TEST
+
+START_TEST(later_call_of_another_loop_stays_the_last)
+{
+    struct amdi_stats_calls sum = {.started_at_ns = 6};
+
+    amdi_stats_call_started(&stats, 0, 5);
+
+    amdi_stats_sum_calls(&stats, &sum);
+
+    ck_assert_uint_eq(sum.started_at_ns, 6);
+}
+END_TEST
+
 START_TEST(unknown_method_has_the_last_place)
 {
-    amdi_stats_call_started(&stats, stats.nmethods);
+    amdi_stats_call_started(&stats, stats.nmethods, 5);
 
     ck_assert_uint_eq(number(&stats.methods[2].nstarted), 1);
 }
@@ -118,6 +151,8 @@ stats_suite(void)
     tcase_add_test(counts, bounds_ascend_and_say_what_they_are);
     tcase_add_test(counts, call_counts_for_its_method_and_status);
     tcase_add_test(counts, unknown_method_has_the_last_place);
+    tcase_add_test(counts, calls_of_all_methods_are_summed);
+    tcase_add_test(counts, later_call_of_another_loop_stays_the_last);
     tcase_add_test(counts, code_beyond_the_last_counts_as_unknown);
     tcase_add_test(counts, time_falls_into_the_bucket_that_ends_with_it);
     tcase_add_test(counts, time_beyond_the_last_bound_has_a_bucket);
