@@ -68,6 +68,7 @@ struct amdi_config {
     uint32_t dispatch;            // an amdrpc_dispatch
     uint32_t log_level;           // an amdrpc_log_level
     uint32_t access_log;          // whether
+    uint32_t channelz;            // whether
     uint32_t log_format;          // an amdi_log_format
 
     enum amdi_config_source sources[AMDI_NSETTINGS]; // who set the row

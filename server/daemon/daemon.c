@@ -12,6 +12,7 @@
 #include "server/daemon/daemon.h"
 
 #include <amdrpc/auth.h>
+#include <amdrpc/channelz.h>
 #include <amdrpc/describe.h>
 #include <amdrpc/health.h>
 #include <amdrpc/reflection.h>
@@ -144,6 +145,29 @@ daemon_create_server(struct daemon *daemon)
     return err == AMDRPC_OK ? err : daemon_fail(daemon, "server", err);
 }
 
+/** What is built in; last reflection, which reads all others. */
+static amdrpc_err
+daemon_add_own_services(struct daemon *daemon)
+{
+    amdrpc_err err = amdrpc_describe_add(daemon->server);
+
+    if (err != AMDRPC_OK) {
+        return daemon_fail(daemon, "describe", err);
+    }
+    if (daemon->config->channelz) {
+        err = amdrpc_channelz_add(daemon->server);
+    }
+    if (err != AMDRPC_OK) {
+        return daemon_fail(daemon, "channelz", err);
+    }
+    err = amdrpc_health_create(daemon->server, &daemon->health);
+    if (err != AMDRPC_OK) {
+        return daemon_fail(daemon, "health", err);
+    }
+    err = amdrpc_reflection_create(daemon->server, &daemon->reflection);
+    return err == AMDRPC_OK ? err : daemon_fail(daemon, "reflection", err);
+}
+
 static amdrpc_err
 daemon_add_services(struct daemon *daemon)
 {
@@ -153,22 +177,12 @@ daemon_add_services(struct daemon *daemon)
         err = amdi_modules_load(
                 &daemon->modules, daemon->config, daemon->server);
     }
-    if (err != AMDRPC_OK) {
-        return err;
+    if (err == AMDRPC_OK) {
+        err = daemon_add_own_services(daemon);
     }
-    err = amdrpc_describe_add(daemon->server);
-    if (err != AMDRPC_OK) {
-        return daemon_fail(daemon, "describe", err);
-    }
-    err = amdrpc_health_create(daemon->server, &daemon->health);
-    if (err != AMDRPC_OK) {
-        return daemon_fail(daemon, "health", err);
-    }
-    err = amdrpc_reflection_create(daemon->server, &daemon->reflection);
-    if (err != AMDRPC_OK) {
-        return daemon_fail(daemon, "reflection", err);
-    }
-    return amdi_policies_apply(daemon->config, daemon->server);
+    return err == AMDRPC_OK
+            ? amdi_policies_apply(daemon->config, daemon->server)
+            : err;
 }
 
 static amdrpc_err

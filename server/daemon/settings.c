@@ -23,7 +23,7 @@ static const struct amdi_choice log_level_choices[] = {
         {"debug", AMDRPC_LOG_DEBUG},
         {NULL, 0},
 };
-static const struct amdi_choice access_log_choices[] = {
+static const struct amdi_choice on_off_choices[] = {
         {"off", false},
         {"on", true},
         {NULL, 0},
@@ -107,9 +107,18 @@ static const struct amdi_setting settings[] = {
                 .type = AMDI_SETTING_CHOICE,
                 .value_name = "HOW",
                 .def = "off",
-                .choices = access_log_choices,
+                .choices = on_off_choices,
                 FIELD(access_log),
                 .help = "log a line for each call that ended",
+        },
+        {
+                .name = "channelz",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "HOW",
+                .def = "on",
+                .choices = on_off_choices,
+                FIELD(channelz),
+                .help = "tell clients of calls and connections",
         },
         {
                 .name = "port-file",
