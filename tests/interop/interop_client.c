@@ -186,6 +186,8 @@ main(int argc, char **argv)
     int status = AMDI_EXIT_OK;
 
     amdi_program_start("interop_client");
+    // Who reads this shall know how far it came, should it hang.
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); // else at the end
     if (!amdi_program_parse(
                 &command_line, argc, argv, &values, &operands, &status)) {
         return status;

@@ -21,7 +21,7 @@ REQUEST_SIZES = (27182, 8, 1828, 45904)
 RESPONSE_SIZES = (31415, 9, 2653, 58979)
 STATUS_TEXT = "test status message"
 SPECIAL_TEXT = "\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \U0001f608\t\n"
-SECONDS = 20
+SECONDS = 120
 
 
 def check(got, wanted, what):
