@@ -13,13 +13,18 @@ START_TEST(deadline_ends_a_pending_call)
 {
     const amdrpc_call_options options = {.timeout_ms = 50};
 
+    // The connection is there before, or it might take all of the time.
     test_client_start(test_peer_ignore);
+    amdrpc_client_call *first = test_client_begin(&test_unary);
+    test_peer_wait(test_peer, PEER_NREQUESTS, 1);
+    amdrpc_client_call_unref(first);
+    test_peer_wait(test_peer, PEER_NCANCELS, 1);
 
     amdrpc_future *future = test_client_call(&options);
 
     test_assert_future(future, AMDRPC_STATUS_DEADLINE_EXCEEDED);
     amdrpc_future_unref(future);
-    test_peer_wait(test_peer, PEER_NCANCELS, 1);
+    test_peer_wait(test_peer, PEER_NCANCELS, 2);
 }
 END_TEST
 
