@@ -6,7 +6,6 @@
 #include "client/client_conn.h"
 #include "client/resolver.h"
 #include "common/assertion.h"
-#include "common/clock.h"
 #include "common/log.h"
 
 #include <stdio.h>
@@ -75,11 +74,9 @@ link_start_timer(struct amdi_link *link, uint64_t ms)
 static void
 link_back_off(struct amdi_link *link)
 {
-    // The clock's low bits are random enough to spread clients out.
-    uint32_t random = (uint32_t)(amdi_clock_now_ns() * UINT64_C(2654435761));
-
     link_set_state(link, LINK_BACKOFF);
-    link_start_timer(link, amdi_backoff_ms(link->nfailures, random));
+    link_start_timer(
+            link, amdi_backoff_ms(link->nfailures, amdi_backoff_random()));
     amdi_channel_serve(link->channel);
 }
 

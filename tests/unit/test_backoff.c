@@ -40,6 +40,15 @@ START_TEST(wait_has_an_upper_bound)
 }
 END_TEST
 
+START_TEST(multiplier_of_one_keeps_the_first_wait)
+{
+    const struct amdi_backoff backoff = {
+            .first_ms = 100, .max_ms = 1000, .multiplier = 1};
+
+    ck_assert_uint_eq(amdi_backoff_after_ms(&backoff, UINT32_MAX, 0), 80);
+}
+END_TEST
+
 static Suite *
 backoff_suite(void)
 {
@@ -50,6 +59,7 @@ backoff_suite(void)
     tcase_add_test(tcase, waits_grow_by_three_fifths);
     tcase_add_test(tcase, waits_are_spread_by_a_fifth);
     tcase_add_test(tcase, wait_has_an_upper_bound);
+    tcase_add_test(tcase, multiplier_of_one_keeps_the_first_wait);
     suite_add_tcase(suite, tcase);
     return suite;
 }
