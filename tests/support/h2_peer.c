@@ -21,6 +21,7 @@
 
 #define PEER_WAIT_S 10
 #define PEER_WINDOW_BYTES 65535u
+#define PEER_GOAWAY_BYTES 64u
 
 struct test_peer {
     struct test_peer_options options;
@@ -44,8 +45,9 @@ struct test_peer_conn {
     struct amdi_hook flush_hook;
     struct amdi_hook reap_hook;
     struct amdi_list streams;
-    uint8_t goaway[17]; // goes out after all else
+    uint8_t goaway[PEER_GOAWAY_BYTES]; // goes out after all else
     size_t ngoaway;
+    bool is_silent;
 };
 
 struct peer_stream {
@@ -72,8 +74,9 @@ test_peer_get(struct test_peer *peer, enum test_peer_count count)
     return n;
 }
 
-void
-test_peer_wait(struct test_peer *peer, enum test_peer_count count, unsigned n)
+/** Waits until the count is at least @n, or it has taken too long. */
+static unsigned
+peer_wait_count(struct test_peer *peer, enum test_peer_count count, unsigned n)
 {
     struct timespec until;
     int rc = 0;
@@ -86,7 +89,20 @@ test_peer_wait(struct test_peer *peer, enum test_peer_count count, unsigned n)
     }
     unsigned is = peer->counts[count];
     pthread_mutex_unlock(&peer->mtx);
-    ck_assert_uint_eq(is, n);
+    return is;
+}
+
+void
+test_peer_wait(struct test_peer *peer, enum test_peer_count count, unsigned n)
+{
+    ck_assert_uint_eq(peer_wait_count(peer, count, n), n);
+}
+
+void
+test_peer_wait_at_least(
+        struct test_peer *peer, enum test_peer_count count, unsigned n)
+{
+    ck_assert_uint_ge(peer_wait_count(peer, count, n), n);
 }
 
 /* ---- connections ---- */
@@ -156,7 +172,7 @@ conn_on_flush(struct amdi_hook *hook)
             AMDI_CONTAINER_OF(hook, struct test_peer_conn, flush_hook);
     amdrpc_err err = AMDRPC_OK;
 
-    if (conn->peer->options.is_silent ||
+    if (conn->peer->options.is_silent || conn->is_silent ||
             amdi_transport_is_blocked(conn->transport)) {
         return;
     }
@@ -329,6 +345,13 @@ h2_on_take(void *ctx, void *arg, struct amdi_out *out, size_t len)
     amdi_buf_consume(&stream->answer, len);
 }
 
+static bool
+h2_on_ping(void *ctx)
+{
+    peer_count(((const struct test_peer_conn *)ctx)->peer, PEER_NPINGS);
+    return true;
+}
+
 static void
 h2_on_goaway(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
         const uint8_t *debug, size_t debug_len)
@@ -357,6 +380,7 @@ static const struct amdi_h2_events h2_events = {
         .on_body = h2_on_body,
         .on_take = h2_on_take,
         .on_goaway = h2_on_goaway,
+        .on_ping = h2_on_ping,
         .on_ping_ack = h2_on_ping_ack,
 };
 
@@ -546,16 +570,34 @@ test_peer_reset(struct test_peer_stream *stream, enum amdi_h2_code code)
 }
 
 void
+test_peer_goaway_with(struct test_peer_stream *stream, uint32_t last_id,
+        enum amdi_h2_code code, const char *debug)
+{
+    uint8_t *out = stream->conn->goaway;
+    size_t len = strlen(debug);
+
+    // RFC 9113, section 6.8: length, type 7, stream 0, last, code, text.
+    const uint8_t frame[17] = {0, 0, (uint8_t)(8 + len), 7, 0, 0, 0, 0, 0,
+            (uint8_t)(last_id >> 24), (uint8_t)(last_id >> 16),
+            (uint8_t)(last_id >> 8), (uint8_t)last_id, 0, 0, 0, (uint8_t)code};
+
+    ck_assert_uint_le(sizeof(frame) + len, PEER_GOAWAY_BYTES);
+    memcpy(out, frame, sizeof(frame));
+    memcpy(out + sizeof(frame), debug, len);
+    stream->conn->ngoaway = sizeof(frame) + len;
+    conn_flush_later(stream->conn);
+}
+
+void
 test_peer_goaway(struct test_peer_stream *stream, uint32_t last_id)
 {
-    // RFC 9113, section 6.8: length 8, type 7, stream 0, last, NO_ERROR.
-    const uint8_t frame[17] = {0, 0, 8, 7, 0, 0, 0, 0, 0,
-            (uint8_t)(last_id >> 24), (uint8_t)(last_id >> 16),
-            (uint8_t)(last_id >> 8), (uint8_t)last_id, 0, 0, 0, 0};
+    test_peer_goaway_with(stream, last_id, AMDI_H2_NO_ERROR, "");
+}
 
-    memcpy(stream->conn->goaway, frame, sizeof(frame));
-    stream->conn->ngoaway = sizeof(frame);
-    conn_flush_later(stream->conn);
+void
+test_peer_fall_silent(struct test_peer_stream *stream)
+{
+    stream->conn->is_silent = true;
 }
 
 void

@@ -50,6 +50,7 @@ enum test_peer_count {
     PEER_NCANCELS,  // streams that the client reset with CANCEL
     PEER_NRESETS,   // streams that the client reset with another code
     PEER_NLOST,     // connections that the client closed
+    PEER_NPINGS,    // PINGs of the client, which are answered
     PEER_NCOUNTS,
 };
 
@@ -75,6 +76,10 @@ unsigned test_peer_get(struct test_peer *peer, enum test_peer_count count);
 
 /** Waits until the count is @n; fails the test after ten seconds. */
 void test_peer_wait(
+        struct test_peer *peer, enum test_peer_count count, unsigned n);
+
+/** The same for what may have become more meanwhile. */
+void test_peer_wait_at_least(
         struct test_peer *peer, enum test_peer_count count, unsigned n);
 
 /* ---- for the test's function, on the peer's thread ---- */
@@ -103,6 +108,13 @@ void test_peer_reset(struct test_peer_stream *stream, enum amdi_h2_code code);
 
 /** Says that no stream above @last_id was looked at. */
 void test_peer_goaway(struct test_peer_stream *stream, uint32_t last_id);
+
+/** The same with a code, and a short text. */
+void test_peer_goaway_with(struct test_peer_stream *stream, uint32_t last_id,
+        enum amdi_h2_code code, const char *debug);
+
+/** Says nothing more on the connection, not even to PINGs. */
+void test_peer_fall_silent(struct test_peer_stream *stream);
 
 /** Closes the connection, at the end of this turn. */
 void test_peer_hang_up(struct test_peer_stream *stream);
