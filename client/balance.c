@@ -67,7 +67,7 @@ call_fail(struct amdrpc_client_call *call, const char *reason)
     size_t len = strlen(reason);
     const char *copy = amdi_arena_strndup(&call->arena, reason, len);
 
-    amdi_client_call_abort(call, AMDRPC_STATUS_UNAVAILABLE,
+    amdi_client_call_abort_attempt(call, AMDRPC_STATUS_UNAVAILABLE,
             copy == NULL ? "cannot connect" : copy);
 }
 
@@ -156,13 +156,21 @@ amdi_channel_place_again(
     amdi_channel_serve(channel);
 }
 
+/** Ends all calls of a list that they leave with their end. */
+static void
+channel_end_all(struct amdi_list *calls)
+{
+    while (!amdi_list_is_empty(calls)) {
+        amdi_client_call_abort(call_of_queue(calls->next),
+                AMDRPC_STATUS_CANCELLED, channel_closed);
+    }
+}
+
 void
 amdi_channel_end_waiting(struct amdrpc_channel *channel)
 {
-    while (!amdi_list_is_empty(&channel->waiting)) {
-        amdi_client_call_abort(call_of_queue(channel->waiting.next),
-                AMDRPC_STATUS_CANCELLED, channel_closed);
-    }
+    channel_end_all(&channel->waiting);
+    channel_end_all(&channel->retrying);
 }
 
 /* ---- the end of a turn ---- */
@@ -220,6 +228,7 @@ amdi_channel_init_calls(struct amdrpc_channel *channel)
 {
     amdi_list_init(&channel->draining);
     amdi_list_init(&channel->waiting);
+    amdi_list_init(&channel->retrying);
     amdi_list_init(&channel->telling);
     amdi_list_init(&channel->reaping);
     amdi_hook_init(&channel->serve_hook, channel_on_serve);

@@ -181,17 +181,27 @@ amdi_call_stream_on_field(
     return true;
 }
 
+/** The answer is the user's: no other attempt will be made. */
 static void
-stream_publish_initial(struct amdrpc_client_call *call)
+stream_commit(struct amdrpc_client_call *call)
 {
+    if (call->has_committed) {
+        return;
+    }
+    call->has_committed = true;
     atomic_store_explicit(&call->has_initial, true, memory_order_release);
     amdi_client_call_tell(call, CALL_TELL_READABLE);
+    call->was_released = true;
+    if (call->outbox.ntaken > STREAM_SMALL_BYTES) {
+        (void)amdi_outbox_release(&call->outbox); // nobody waits for the room
+    }
 }
 
 static void
 stream_refuse_http(struct amdrpc_client_call *call)
 {
-    amdi_client_call_abort(call, amdi_status_from_http(call->http_status),
+    amdi_client_call_abort_attempt(call,
+            amdi_status_from_http(call->http_status),
             stream_format(call, "the server answered with HTTP status %d",
                     "the server answered with an HTTP error",
                     call->http_status));
@@ -211,10 +221,13 @@ amdi_call_stream_on_headers(void *ctx, void *stream, bool is_trailers)
     call->nfields = 0;
     call->nfield_bytes = 0;
     if (call->wire_status >= 0) {
-        // Trailers-Only: what came was the trailing metadata.
+        // Trailers-Only: what came was the trailing metadata. The stream's end
+        // follows, and decides whether this is the answer.
         call->trailing = call->initial;
         amdi_metadata_init(&call->initial, &call->arena);
-    } else if (call->http_status != 200) {
+        return;
+    }
+    if (call->http_status != 200) {
         stream_refuse_http(call);
         return;
     } else if (!call->is_grpc) {
@@ -222,12 +235,7 @@ amdi_call_stream_on_headers(void *ctx, void *stream, bool is_trailers)
                 "the response's content-type is not application/grpc");
         return;
     }
-    stream_publish_initial(call);
-    // From here on the call is committed: nothing is kept for another attempt.
-    call->was_released = true;
-    if (call->outbox.ntaken > STREAM_SMALL_BYTES) {
-        (void)amdi_outbox_release(&call->outbox); // nobody waits for the room
-    }
+    stream_commit(call);
 }
 
 /* ---- the body ---- */
@@ -285,6 +293,7 @@ amdi_call_stream_on_data(
                 "the response has a body before its headers");
         return;
     }
+    stream_commit(call); // an odd answer, with a status and yet a body
     amdrpc_err err =
             amdi_inbox_feed(&call->inbox, data, len, &nmessages, &nconsume);
     amdi_client_call_consume(call, nconsume);
@@ -374,7 +383,10 @@ amdi_call_stream_on_end(void *ctx, void *stream)
         // The server does not want the rest (RFC 9113, section 8.1).
         amdi_h2_reset(conn->h2, call->stream_id, AMDI_H2_NO_ERROR);
     }
-    amdi_client_call_end(call, code, message, AMDRPC_EEND);
+    if (!amdi_client_call_fail_attempt(call, code)) {
+        stream_commit(call);
+        amdi_client_call_end(call, code, message, AMDRPC_EEND);
+    }
 }
 
 /** Tells whether the server said that it did nothing with the stream. */
@@ -409,10 +421,27 @@ stream_end_by_reset(struct amdrpc_client_call *call, enum amdi_h2_code code)
                 "deadline exceeded", AMDRPC_ECANCELED);
         return;
     }
-    amdi_client_call_end(call, amdi_status_from_h2(code),
+    amdi_client_call_end_attempt(call, amdi_status_from_h2(code),
             stream_format(call, "the stream was reset with HTTP/2 code %d",
                     "the stream was reset", (int)code),
             AMDRPC_EEND);
+}
+
+/** Ends an attempt whose stream ended before the answer did. */
+static void
+stream_end_early(const struct amdi_client_conn *conn,
+        struct amdrpc_client_call *call, enum amdi_h2_code code,
+        bool was_refused)
+{
+    if (was_refused) {
+        amdi_client_call_end_attempt(call, AMDRPC_STATUS_UNAVAILABLE,
+                "the server refused the stream", AMDRPC_ECANCELED);
+    } else if (conn->state == CONN_CLOSED) {
+        amdi_client_call_end_attempt(call, AMDRPC_STATUS_UNAVAILABLE,
+                "the connection was lost", AMDRPC_EEND);
+    } else {
+        stream_end_by_reset(call, code);
+    }
 }
 
 void
@@ -429,15 +458,11 @@ amdi_call_stream_on_close(
             amdi_client_call_begin_again(call);
             return;
         }
-        if (was_refused) {
-            amdi_client_call_end(call, AMDRPC_STATUS_UNAVAILABLE,
-                    "the server refused the stream", AMDRPC_ECANCELED);
-        } else if (conn->state == CONN_CLOSED) {
-            amdi_client_call_end(call, AMDRPC_STATUS_UNAVAILABLE,
-                    "the connection was lost", AMDRPC_EEND);
-        } else {
-            stream_end_by_reset(call, code);
-        }
+        stream_end_early(conn, call, code, was_refused);
     }
-    amdi_client_call_close(call);
+    if (call->state == CALL_FAILING) {
+        amdi_client_call_back_off(call);
+    } else {
+        amdi_client_call_close(call);
+    }
 }

@@ -12,6 +12,7 @@
 #include "client/channel.h"
 
 #include "client/client_conn.h"
+#include "client/keepalive.h"
 #include "common/alloc.h"
 #include "common/log.h"
 
@@ -21,6 +22,7 @@
 #define DEFAULT_CONNECT_TIMEOUT_MS 20000u
 #define DEFAULT_MAX_RECV_BYTES (4u * 1024u * 1024u)
 #define DEFAULT_MAX_QUEUED_BYTES (256u * 1024u)
+#define DEFAULT_KEEPALIVE_TIMEOUT_MS 20000u
 
 // More than these do not help: one loop thread serves them all.
 #define MAX_CONNECTIONS 1024u
@@ -54,6 +56,21 @@ channel_set_options(
     option_default(&own->max_recv_message_bytes, DEFAULT_MAX_RECV_BYTES);
     option_default(&own->max_send_message_bytes, UINT32_MAX);
     option_default(&own->max_queued_bytes, DEFAULT_MAX_QUEUED_BYTES);
+    option_default(&own->keepalive_timeout_ms, DEFAULT_KEEPALIVE_TIMEOUT_MS);
+    channel->keepalive_interval_ms = own->keepalive_interval_ms;
+    amdi_retry_throttle_init(
+            &channel->throttle, own->retry_max_tokens, own->retry_token_ratio);
+}
+
+static bool
+options_are_valid(const amdrpc_channel_options *options)
+{
+    return options->connections <= MAX_CONNECTIONS &&
+            (options->keepalive_interval_ms == 0 ||
+                    options->keepalive_interval_ms >= AMDI_KEEPALIVE_MIN_MS) &&
+            amdi_retry_is_valid(&options->retry) &&
+            options->retry_max_tokens <= AMDI_RETRY_MAX_TOKENS &&
+            options->retry_token_ratio >= 0.0;
 }
 
 /** What the server is asked for, and by which name it is known. */
@@ -138,7 +155,7 @@ amdrpc_channel_create(const char *target, const amdrpc_channel_options *options,
     if (options == NULL) {
         options = &defaults;
     }
-    if (options->connections > MAX_CONNECTIONS) {
+    if (!options_are_valid(options)) {
         return AMDRPC_EINVAL;
     }
     struct amdrpc_channel *channel = amdi_zalloc(sizeof(*channel));

@@ -13,6 +13,7 @@
 
 #include "client/link.h"
 #include "client/request.h"
+#include "client/retry.h"
 #include "client/target.h"
 #include "common/list.h"
 #include "common/loop.h"
@@ -60,10 +61,13 @@ struct amdrpc_channel {
     enum amdi_channel_state state;
     bool has_waiter; // a thread waits for `end`
     size_t nholds;   // calls, connections and lookups that still need us
-    struct amdi_link *links;   // options.connections of them; owned
-    size_t nready;             // links with an open connection
+    struct amdi_link *links;        // options.connections of them; owned
+    size_t nready;                  // links with an open connection
+    uint32_t keepalive_interval_ms; // of new connections; 0: off
+    struct amdi_retry_throttle throttle;
     struct amdi_list draining; // connections that only finish their calls
     struct amdi_list waiting;  // calls without a connection, in their order
+    struct amdi_list retrying; // calls that wait for their next attempt's time
     struct amdi_list telling;  // calls with something to tell their user
     struct amdi_list reaping;  // calls to free at the end of this turn
     struct amdi_hook serve_hook;
@@ -97,7 +101,7 @@ void amdi_channel_reap(
 /** Prepares the hooks and lists of the functions above (balance.c). */
 void amdi_channel_init_calls(struct amdrpc_channel *channel);
 
-/** Ends every call that waits for a connection: the channel is closed. */
+/** Ends every call that has no connection: the channel is closed. */
 void amdi_channel_end_waiting(struct amdrpc_channel *channel);
 
 /** Looks whether a stopping channel is over; at the end of a turn. */

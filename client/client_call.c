@@ -97,8 +97,12 @@ amdi_client_call_create(struct amdrpc_channel *channel,
     if (options->timeout_ms > 0) {
         call->deadline_at_ns = deadline_after(options->timeout_ms);
     }
-    amdrpc_err err = amdi_request_prepare(
-            &call->request, options->metadata, &call->arena);
+    amdrpc_err err = amdi_client_call_add_retry(call,
+            options->retry == NULL ? &channel->options.retry : options->retry);
+    if (err == AMDRPC_OK) {
+        err = amdi_request_prepare(
+                &call->request, options->metadata, &call->arena);
+    }
     if (err != AMDRPC_OK) {
         amdi_client_call_discard(call);
         return err;
@@ -155,9 +159,14 @@ call_may_enter(
     case CALL_NEW:
         return next == CALL_WAITING || next == CALL_OPEN || next == CALL_CLOSED;
     case CALL_WAITING:
-        return next == CALL_OPEN || next == CALL_CLOSED;
+        return next == CALL_OPEN || next == CALL_BACKOFF || next == CALL_CLOSED;
     case CALL_OPEN:
-        return next == CALL_WAITING || next == CALL_ENDING;
+        return next == CALL_WAITING || next == CALL_FAILING ||
+                next == CALL_ENDING;
+    case CALL_FAILING:
+        return next == CALL_BACKOFF || next == CALL_ENDING;
+    case CALL_BACKOFF:
+        return next == CALL_WAITING || next == CALL_OPEN || next == CALL_CLOSED;
     case CALL_ENDING:
         return next == CALL_CLOSED;
     case CALL_CLOSED:
@@ -166,15 +175,18 @@ call_may_enter(
     return false;
 }
 
-static void
-call_set_state(
+void
+amdi_client_call_set_state(
         struct amdrpc_client_call *call, enum amdi_client_call_state next)
 {
     amdi_assert(call_may_enter(call->state, next));
+    if (call->state == CALL_BACKOFF) {
+        amdi_timer_stop(&call->retry->timer);
+    }
     call->state = next;
     // It stood on a list of the state that it leaves.
     amdi_list_remove(&call->queue_node);
-    if (next == CALL_WAITING || next == CALL_CLOSED) {
+    if (next == CALL_WAITING || next == CALL_BACKOFF || next == CALL_CLOSED) {
         call->conn = NULL;
     }
     if (next == CALL_CLOSED && call->is_released) {
@@ -238,14 +250,14 @@ amdi_client_call_open(
         return true;
     }
     call->conn = conn;
-    call_set_state(call, CALL_OPEN);
+    amdi_client_call_set_state(call, CALL_OPEN);
     return true;
 }
 
 void
 amdi_client_call_wait(struct amdrpc_client_call *call, struct amdi_list *before)
 {
-    call_set_state(call, CALL_WAITING);
+    amdi_client_call_set_state(call, CALL_WAITING);
     amdi_list_insert(before, &call->queue_node);
 }
 
@@ -264,7 +276,8 @@ amdi_client_call_end(struct amdrpc_client_call *call, amdrpc_status_code code,
         amdi_outbox_close(&call->outbox); // else nobody adds to it any more
     }
     amdi_inbox_end(&call->inbox, end);
-    call_set_state(call, call->state == CALL_OPEN ? CALL_ENDING : CALL_CLOSED);
+    amdi_client_call_set_state(
+            call, call->conn != NULL ? CALL_ENDING : CALL_CLOSED);
     amdi_client_call_tell(call, CALL_TELL_READABLE | CALL_TELL_END);
 }
 
@@ -296,21 +309,7 @@ amdi_client_call_close(struct amdrpc_client_call *call)
 
     // What nobody has read must not narrow the connection for others.
     amdi_client_call_consume(call, call->nheld_bytes);
-    call_set_state(call, CALL_CLOSED);
-    amdi_client_conn_forget(conn, call);
-}
-
-void
-amdi_client_call_begin_again(struct amdrpc_client_call *call)
-{
-    struct amdi_client_conn *conn = call->conn;
-
-    amdi_outbox_rewind(&call->outbox);
-    amdi_list_remove(&call->write_node);
-    call->is_retried = true;
-    call->is_request_sent = false;
-    call->stream_id = 0;
-    amdi_channel_place_again(call->channel, call);
+    amdi_client_call_set_state(call, CALL_CLOSED);
     amdi_client_conn_forget(conn, call);
 }
 

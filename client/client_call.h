@@ -13,6 +13,7 @@
 #include <amdrpc/client.h>
 
 #include "client/request.h"
+#include "client/retry.h"
 #include "common/arena.h"
 #include "common/h2/h2.h"
 #include "common/inbox.h"
@@ -33,6 +34,8 @@ enum amdi_client_call_state {
     CALL_NEW,     // its start has not come to the loop yet
     CALL_WAITING, // for a connection with room; on channel->waiting
     CALL_OPEN,    // has a stream
+    CALL_FAILING, // its attempt has failed; the next one waits for the stream
+    CALL_BACKOFF, // waits for the next attempt's time; on channel->retrying
     CALL_ENDING,  // its status stands; the stream is not gone yet
     CALL_CLOSED,  // has no stream; waits for its last reference
 };
@@ -54,6 +57,14 @@ enum amdi_client_call_tell {
     CALL_TELL_READABLE = 1 << 0,
     CALL_TELL_WRITABLE = 1 << 1,
     CALL_TELL_END = 1 << 2,
+};
+
+/** What a call with a retry policy has more. The loop's. */
+struct amdi_call_retry {
+    struct amdrpc_client_call *call;
+    struct amdi_retry decision;
+    uint64_t wait_ms; // before the next attempt, while FAILING
+    struct amdi_timer timer;
 };
 
 struct amdrpc_client_call {
@@ -79,13 +90,14 @@ struct amdrpc_client_call {
     // The loop's.
     enum amdi_client_call_state state;
     unsigned tells;
-    struct amdi_client_conn *conn; // while OPEN and ENDING
+    struct amdi_client_conn *conn; // while OPEN, FAILING and ENDING
     int32_t stream_id;
     bool is_released;         // the last reference is gone
     bool is_request_complete; // close_send has come here
     bool is_request_sent;     // and the session has all of it
     bool was_released;        // sent bytes were freed: it cannot begin again
-    bool is_retried;          // it has begun again once
+    bool is_retried;          // it has begun again once, unseen by the server
+    bool has_committed;       // the answer has begun: it is the only one
     bool was_told_end;
     struct amdi_list conn_node;  // conn->calls
     struct amdi_list queue_node; // channel->waiting or conn->resuming
@@ -93,6 +105,7 @@ struct amdrpc_client_call {
     struct amdi_list tell_node;  // channel->telling
     struct amdi_list reap_node;  // channel->reaping
     struct amdi_timer deadline;
+    struct amdi_call_retry *retry; // in the arena; NULL: no further attempts
     struct amdi_request request;
     struct amdi_arena arena; // the caller's until the start; then the loop's
 
@@ -177,6 +190,19 @@ void amdi_client_call_end(struct amdrpc_client_call *call,
 void amdi_client_call_abort(struct amdrpc_client_call *call,
         amdrpc_status_code code, const char *message);
 
+/**
+ * The call's attempt ended with @code. True: another one follows, in time, so
+ * the call goes on (call_retry.c).
+ */
+bool amdi_client_call_fail_attempt(
+        struct amdrpc_client_call *call, amdrpc_status_code code);
+
+/** End and abort the call, if no other attempt follows. */
+void amdi_client_call_end_attempt(struct amdrpc_client_call *call,
+        amdrpc_status_code code, const char *message, amdrpc_err end);
+void amdi_client_call_abort_attempt(struct amdrpc_client_call *call,
+        amdrpc_status_code code, const char *message);
+
 /** Opens the windows again by @len bytes of the response, while it has a
  * stream; a closed one has given back all. */
 void amdi_client_call_consume(struct amdrpc_client_call *call, size_t len);
@@ -184,8 +210,25 @@ void amdi_client_call_consume(struct amdrpc_client_call *call, size_t len);
 /** The stream is gone. */
 void amdi_client_call_close(struct amdrpc_client_call *call);
 
-/** The stream is gone, and the server did nothing with it: begins again. */
+/**
+ * The stream is gone, and the server did nothing with it: begins again at once
+ * (call_retry.c).
+ */
 void amdi_client_call_begin_again(struct amdrpc_client_call *call);
+
+/** The failed attempt's stream is gone: waits for the next one's time. */
+void amdi_client_call_back_off(struct amdrpc_client_call *call);
+
+/**
+ * Lets the call have further attempts, when @options want them; before the
+ * start. Errors: AMDRPC_EINVAL, AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_client_call_add_retry(
+        struct amdrpc_client_call *call, const amdrpc_retry_options *options);
+
+/** Changes the state; for the call's own files. */
+void amdi_client_call_set_state(
+        struct amdrpc_client_call *call, enum amdi_client_call_state next);
 
 /** The bytes it gave last have been written. */
 void amdi_client_call_on_written(struct amdrpc_client_call *call);

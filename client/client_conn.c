@@ -44,6 +44,7 @@ conn_set_state(struct amdi_client_conn *conn, enum amdi_client_conn_state next)
         conn->link = NULL;
     }
     if (next == CONN_CLOSED) {
+        amdi_keepalive_stop(&conn->keepalive);
         amdi_list_remove(&conn->node);
         conn->link = NULL;
         amdi_loop_at_turn_end(
@@ -111,9 +112,8 @@ conn_format_reason(const struct amdi_client_conn *conn, amdrpc_err err,
     (void)snprintf(out, size, "%s", reason); // cut when too long
 }
 
-/** The connection is of no use any more: closes it, and tells the link. */
-static void
-conn_lose(struct amdi_client_conn *conn, amdrpc_err err)
+void
+amdi_client_conn_lose(struct amdi_client_conn *conn, amdrpc_err err)
 {
     struct amdi_link *link = conn->link;
     char reason[AMDI_LINK_REASON_BYTES];
@@ -185,9 +185,9 @@ conn_flush(struct amdi_client_conn *conn)
         conn_release_written(conn);
     }
     if (err != AMDRPC_OK && err != AMDRPC_EAGAIN) {
-        conn_lose(conn, err);
+        amdi_client_conn_lose(conn, err);
     } else if (amdi_h2_is_over(conn->h2)) {
-        conn_lose(conn, AMDRPC_ECLOSED);
+        amdi_client_conn_lose(conn, AMDRPC_ECLOSED);
     }
 }
 
@@ -294,6 +294,7 @@ conn_on_settings(void *ctx)
     conn->max_streams = amdi_h2_peer_max_streams(conn->h2);
     if (conn->state == CONN_GREETING) {
         conn_set_state(conn, CONN_OPEN);
+        amdi_client_conn_start_keepalive(conn);
         amdi_link_on_open(conn->link);
     } else if (conn->state == CONN_OPEN) {
         amdi_channel_serve(conn->channel);
@@ -307,8 +308,8 @@ conn_on_goaway(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
     struct amdi_client_conn *conn = ctx;
     struct amdi_link *link = conn->link;
 
-    (void)debug; // from the peer: not for the log
-    (void)debug_len;
+    // The text is the peer's: not for the log.
+    amdi_client_conn_obey_calm(conn, code, debug, debug_len);
     amdi_log_debug("", "channel-goaway", "target=%s code=%d last=%d",
             conn->channel->target.authority, (int)code, (int)last_stream_id);
     // The session closes the streams above it; call_stream.c starts them anew.
@@ -325,7 +326,7 @@ conn_on_goaway(void *ctx, int32_t last_stream_id, enum amdi_h2_code code,
 static void
 conn_on_ping_ack(void *ctx, const uint8_t opaque[8])
 {
-    (void)ctx; // we send none
+    (void)ctx; // that bytes came is all that keepalive wants to know
     (void)opaque;
 }
 
@@ -359,13 +360,14 @@ transport_on_read(void *ctx, const uint8_t *data, size_t len)
     struct amdi_client_conn *conn = ctx;
     amdrpc_err err = amdi_h2_receive(conn->h2, data, len);
 
+    amdi_keepalive_on_read(&conn->keepalive);
     if (err != AMDRPC_OK) {
         // A GOAWAY that says why waits; whether it gets out is no matter.
         if (!amdi_transport_is_blocked(conn->transport)) {
             (void)conn_write_once(conn);
             conn_release_written(conn);
         }
-        conn_lose(conn, err);
+        amdi_client_conn_lose(conn, err);
         return;
     }
     amdi_client_conn_flush_later(conn);
@@ -380,7 +382,7 @@ transport_on_drained(void *ctx)
 static void
 transport_on_closed(void *ctx, amdrpc_err err)
 {
-    conn_lose(ctx, err);
+    amdi_client_conn_lose(ctx, err);
 }
 
 static const struct amdi_transport_events conn_transport_events = {

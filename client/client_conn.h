@@ -4,6 +4,7 @@
 
 #include <amdrpc/err.h>
 
+#include "client/keepalive.h"
 #include "client/target.h"
 #include "common/h2/h2.h"
 #include "common/list.h"
@@ -43,6 +44,7 @@ struct amdi_client_conn {
     uint32_t max_streams;   // that the server lets us open
     int32_t last_stream_id; // of a GOAWAY; INT32_MAX without one
     bool has_answered;      // a response came: the server is one of ours
+    struct amdi_keepalive keepalive;
 };
 
 /**
@@ -58,6 +60,19 @@ AMDRPC_NODISCARD amdrpc_err amdi_client_conn_create(
  * turn. The link is not told. NULL and a closed one are accepted.
  */
 void amdi_client_conn_close(struct amdi_client_conn *conn);
+
+/** It is of no use any more: closes it, and tells the link. */
+void amdi_client_conn_lose(struct amdi_client_conn *conn, amdrpc_err err);
+
+/** Begins to send PINGs, if the channel wants them (conn_keepalive.c). */
+void amdi_client_conn_start_keepalive(struct amdi_client_conn *conn);
+
+/**
+ * A GOAWAY came: when it says that our PINGs are too many, new connections
+ * send half as many (conn_keepalive.c).
+ */
+void amdi_client_conn_obey_calm(struct amdi_client_conn *conn,
+        enum amdi_h2_code code, const uint8_t *debug, size_t debug_len);
 
 /** Tells whether one more stream can be opened now. */
 static inline bool

@@ -156,6 +156,14 @@ amdi_request_fill(const struct amdi_request *request,
         out->at[out->count++] =
                 AMDI_H2_FIELD(AMDI_ENCODING_FIELD, AMDI_ENCODING_GZIP);
     }
+    if (request->nattempts > 0) {
+        struct amdi_h2_field *field = &out->at[out->count++];
+
+        out->attempts = (char)('0' + request->nattempts);
+        *field = AMDI_H2_FIELD("grpc-previous-rpc-attempts", "");
+        field->value = &out->attempts;
+        field->value_len = 1;
+    }
     if (request->nmetadata > 0) {
         memcpy(&out->at[out->count], request->metadata,
                 request->nmetadata * sizeof(*request->metadata));

@@ -14,8 +14,9 @@
 
 // The eight fields of every request, and grpc-timeout.
 #define AMDI_REQUEST_TEMPLATE_FIELDS 9u
-// All fields but the user's: these, and grpc-encoding.
-#define AMDI_REQUEST_OWN_FIELDS (AMDI_REQUEST_TEMPLATE_FIELDS + 1)
+// All fields but the user's: these, grpc-encoding, and
+// grpc-previous-rpc-attempts.
+#define AMDI_REQUEST_OWN_FIELDS (AMDI_REQUEST_TEMPLATE_FIELDS + 2)
 
 // Servers refuse more fields than these.
 #define AMDI_REQUEST_METADATA_FIELDS 100u
@@ -40,7 +41,8 @@ void amdi_request_template_fini(struct amdi_request_template *request_template);
 struct amdi_request {
     struct amdi_h2_field *metadata; // the user's, in their order
     size_t nmetadata;
-    bool is_gzipped; // the messages may be compressed
+    bool is_gzipped;    // the messages may be compressed
+    unsigned nattempts; // that the server has seen before; less than 10
 };
 
 /** Room for all fields of a request. */
@@ -49,6 +51,7 @@ struct amdi_request_fields {
             at[AMDI_REQUEST_OWN_FIELDS + AMDI_REQUEST_METADATA_FIELDS];
     size_t count;
     char timeout[AMDI_TIMEOUT_TEXT_BYTES];
+    char attempts; // one digit
 };
 
 /**

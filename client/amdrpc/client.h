@@ -22,7 +22,28 @@ typedef struct amdrpc_channel amdrpc_channel;
 /** A call being made. Counted. One thread reads, one writes. */
 typedef struct amdrpc_client_call amdrpc_client_call;
 
-/** Zero fields mean the default, which stands behind each. */
+/**
+ * When a failed call is made again by itself (gRPC, proposal A6). It is while
+ * nothing of an answer but its status has come, and its request has one
+ * message: what a request stream has sent is not kept. The server's word when
+ * to try again (grpc-retry-pushback-ms), or not to, counts for more than the
+ * waits here. A call whose deadline comes before the next attempt ends at once
+ * with the status of the last one. Zero fields mean the default.
+ */
+typedef struct amdrpc_retry_options {
+    uint32_t max_attempts;       // the first one counts; 0, 1: none; at most 5
+    uint32_t initial_backoff_ms; // 100; a fifth more or less, by chance
+    uint32_t max_backoff_ms;     // 5 s
+    double backoff_multiplier;   // 2; at least 1
+    uint32_t retryable_statuses; // bits, 1 << AMDRPC_STATUS_…; UNAVAILABLE
+} amdrpc_retry_options;
+
+/**
+ * Zero fields mean the default, which stands behind each.
+ *
+ * Whatever these say, a call that the server did not look at (REFUSED_STREAM,
+ * a stream above its GOAWAY's last) is made again once, at once.
+ */
 typedef struct amdrpc_channel_options {
     uint32_t connections;            // 1; calls go to the least busy one
     uint32_t connect_timeout_ms;     // 20 s
@@ -34,6 +55,17 @@ typedef struct amdrpc_channel_options {
     // In place of the target's name, with or without a port: what the server
     // is asked for, and what its certificate must be for; copied.
     const char *authority;
+    // Off. A PING when nothing was read for so long while calls are going on,
+    // at least 10 s; without an answer in time the connection is lost. It
+    // doubles when a server finds it too often (too_many_pings).
+    uint32_t keepalive_interval_ms;
+    uint32_t keepalive_timeout_ms; // 20 s
+    bool keepalive_without_calls;
+    amdrpc_retry_options retry; // of calls that say nothing else
+    // No throttle. So many failures in a row, more than half of these tokens,
+    // stop all retries until calls succeed again; at most 1000.
+    uint32_t retry_max_tokens;
+    double retry_token_ratio; // 0.1: what a success gives back
 } amdrpc_channel_options;
 
 /**
@@ -43,8 +75,8 @@ typedef struct amdrpc_channel_options {
  * @target   "HOST:PORT", "[::1]:PORT", "dns:///HOST:PORT" or "unix:/PATH"
  * @options  copied; NULL for all defaults
  * @out      returned owned
- * Errors:   AMDRPC_EINVAL (not such a target or authority), AMDRPC_ENOMEM,
- *           AMDRPC_EIO
+ * Errors:   AMDRPC_EINVAL (not such a target or authority, or an option
+ *           beyond its bounds), AMDRPC_ENOMEM, AMDRPC_EIO
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_channel_create(const char *target,
         const amdrpc_channel_options *options, amdrpc_channel **out);
@@ -66,6 +98,7 @@ typedef struct amdrpc_call_options {
     const amdrpc_metadata *metadata; // borrowed until the call has started
     bool wait_for_ready; // wait for a connection rather than UNAVAILABLE
     bool compress;       // the request's messages, by gzip
+    const amdrpc_retry_options *retry; // copied; NULL: as the channel says
 } amdrpc_call_options;
 
 /**
@@ -78,7 +111,8 @@ typedef struct amdrpc_call_options {
  * @out     returned owned
  * Errors:  AMDRPC_ENOMEM
  *          AMDRPC_EINVAL  metadata that cannot be sent (more than 100 fields or
- *                         32 KiB), or a negative timeout
+ *                         32 KiB), a negative timeout, or retry options
+ *                         beyond their bounds
  */
 AMDRPC_NODISCARD amdrpc_err amdrpc_channel_start_call(amdrpc_channel *channel,
         const amdrpc_method_desc *method, const amdrpc_call_options *options,

@@ -74,6 +74,17 @@ START_TEST(fields_stand_in_the_order_of_the_protocol)
 }
 END_TEST
 
+START_TEST(earlier_attempts_are_told)
+{
+    request.nattempts = 2;
+
+    ck_assert_int_eq(request_make_fields(0), AMDRPC_OK);
+
+    ck_assert_uint_eq(fields.count, 9);
+    assert_field(8, "grpc-previous-rpc-attempts", "2");
+}
+END_TEST
+
 START_TEST(timeout_is_what_is_left)
 {
     ck_assert_int_eq(request_make_fields(1500000000), AMDRPC_OK);
@@ -187,6 +198,7 @@ request_suite(void)
     tcase_add_checked_fixture(tcase, request_setup, request_teardown);
     tcase_add_test(tcase, fields_stand_in_the_order_of_the_protocol);
     tcase_add_test(tcase, timeout_is_what_is_left);
+    tcase_add_test(tcase, earlier_attempts_are_told);
     tcase_add_test(tcase, codec_of_the_messages_is_named);
     tcase_add_test(tcase, metadata_follows_in_its_order);
     tcase_add_test(tcase, credentials_stay_out_of_the_tables);
