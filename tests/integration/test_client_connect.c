@@ -240,7 +240,7 @@ peer_goaway_unseen(
     if (test_peer_get(stream->peer, PEER_NCONNS) > 1) {
         test_peer_echo(stream, moment);
     } else if (moment == PEER_END) {
-        test_peer_goaway(stream, 0);
+        test_peer_goaway(stream, 0, AMDI_H2_NO_ERROR, "");
     }
 }
 
@@ -262,7 +262,7 @@ peer_goaway_then_answer(
         struct test_peer_stream *stream, enum test_peer_moment moment)
 {
     if (moment == PEER_HEADERS) {
-        test_peer_goaway(stream, (uint32_t)stream->id);
+        test_peer_goaway(stream, (uint32_t)stream->id, AMDI_H2_NO_ERROR, "");
     }
     test_peer_echo(stream, moment);
 }

@@ -59,7 +59,7 @@ static void
 peer_want_calm(struct test_peer_stream *stream, enum test_peer_moment moment)
 {
     if (moment == PEER_HEADERS) {
-        test_peer_goaway_with(stream, (uint32_t)stream->id,
+        test_peer_goaway(stream, (uint32_t)stream->id,
                 AMDI_H2_ENHANCE_YOUR_CALM, "too_many_pings");
     }
     test_peer_echo(stream, moment);

@@ -570,12 +570,11 @@ test_peer_reset(struct test_peer_stream *stream, enum amdi_h2_code code)
 }
 
 void
-test_peer_goaway_with(struct test_peer_stream *stream, uint32_t last_id,
+test_peer_goaway(struct test_peer_stream *stream, uint32_t last_id,
         enum amdi_h2_code code, const char *debug)
 {
     uint8_t *out = stream->conn->goaway;
     size_t len = strlen(debug);
-
     // RFC 9113, section 6.8: length, type 7, stream 0, last, code, text.
     const uint8_t frame[17] = {0, 0, (uint8_t)(8 + len), 7, 0, 0, 0, 0, 0,
             (uint8_t)(last_id >> 24), (uint8_t)(last_id >> 16),
@@ -586,12 +585,6 @@ test_peer_goaway_with(struct test_peer_stream *stream, uint32_t last_id,
     memcpy(out + sizeof(frame), debug, len);
     stream->conn->ngoaway = sizeof(frame) + len;
     conn_flush_later(stream->conn);
-}
-
-void
-test_peer_goaway(struct test_peer_stream *stream, uint32_t last_id)
-{
-    test_peer_goaway_with(stream, last_id, AMDI_H2_NO_ERROR, "");
 }
 
 void

@@ -106,11 +106,8 @@ void test_peer_finish(struct test_peer_stream *stream, const char *status,
 
 void test_peer_reset(struct test_peer_stream *stream, enum amdi_h2_code code);
 
-/** Says that no stream above @last_id was looked at. */
-void test_peer_goaway(struct test_peer_stream *stream, uint32_t last_id);
-
-/** The same with a code, and a short text. */
-void test_peer_goaway_with(struct test_peer_stream *stream, uint32_t last_id,
+/** Says that no stream above @last_id was looked at. @debug: a short text. */
+void test_peer_goaway(struct test_peer_stream *stream, uint32_t last_id,
         enum amdi_h2_code code, const char *debug);
 
 /** Says nothing more on the connection, not even to PINGs. */
