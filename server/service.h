@@ -4,7 +4,7 @@
 
 #include <amdrpc/server.h>
 
-#include "server/dispatch/admission.h"
+#include "server/dispatch/codel.h"
 #include "server/dispatch/policy.h"
 #include "server/dispatch/queue.h"
 

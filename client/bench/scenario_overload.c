@@ -5,7 +5,8 @@
  * of so many times of that, whatever becomes of them. A good server does as
  * much as before, answers what it accepts soon, and tells the others when to
  * come again. The capacity is measured anew around each rate: on a machine with
- * other programs it changes.
+ * other programs it changes, and within a rate too, so that a rate that misses
+ * is tried again.
  */
 #include "client/bench/pace.h"
 #include "client/bench/scenario.h"
@@ -16,6 +17,7 @@
 #include <stddef.h>
 
 #define WORKERS "2"
+#define WORKERS_COUNT 2
 
 // Connections of the closed loop, and calls of each: all workers are busy.
 #define NCALLERS 4
@@ -24,9 +26,13 @@
 // Refusing takes processor time too, here from the same processors.
 #define GOODPUT_MIN 0.95
 
-// What was accepted is answered within the deadline, and mostly in half of it.
+// A call of an overloaded queue runs when it has waited for twice this at most,
+// or for twice its own time where that is longer; see docs/dispatch.md.
+#define TARGET_MS 50.0
+
 #define TIMEOUT_MS 1000
-#define P99_MAX_MS (TIMEOUT_MS / 2.0)
+
+#define ATTEMPTS_MAX 3
 
 #define WARMUP_MS 1000
 
@@ -52,8 +58,9 @@ static const struct amdi_option rows[] = {
 
 static const struct amdi_command_line line = {
         .usage = "amdrpc-bench overload [OPTION...]",
-        .summary = "Offers 1, 2 and 5 times as many calls of Burn as the "
-                   "server can do.",
+        .summary =
+                "Offers 1 to 5 times as many calls of Burn as the server can "
+                "do.",
         .notes = "Exit status: 0 when goodput stays at 95 % of the capacity, "
                  "accepted calls are\nanswered soon, and refusals say when to "
                  "try again; 4 when not.\n",
@@ -62,22 +69,28 @@ static const struct amdi_command_line line = {
         .max_operands = 0,
 };
 
+/** What a closed loop gets. */
+struct overload_capacity {
+    double per_s;
+    double p99_ms;
+};
+
 /** What a rate came to. */
 struct overload_outcome {
     double times;
-    double capacity; // calls per second, measured before and after
+    struct overload_capacity before;
+    struct overload_capacity after;
+    double offered; // calls per second
     double goodput;
-    uint64_t noffered;
     uint64_t nrefused;
     uint64_t npushbacks;
     uint64_t nlate; // ended in any other way
     struct amdi_histogram latency_ns;
 };
 
-// Calls per second of a closed loop.
 static amdrpc_err
-capacity_measure(
-        const struct overload_options *options, const char *target, double *out)
+capacity_measure(const struct overload_options *options, const char *target,
+        struct overload_capacity *out)
 {
     static struct amdi_load_result result; // too large for a stack
     const struct amdi_bench_options burn = {
@@ -96,9 +109,10 @@ capacity_measure(
     }
     amdi_load_run(load.load, options->duration_ms / 2);
     amdi_scenario_load_stop(&load, &result);
-    *out = (double)result.calls[AMDRPC_STATUS_OK] * 1e9 /
+    out->per_s = (double)result.calls[AMDRPC_STATUS_OK] * 1e9 /
             (double)(result.elapsed_ns + 1);
-    return *out > 0 ? AMDRPC_OK : AMDRPC_EIO;
+    out->p99_ms = amdi_scenario_percentile_ms(&result.latency_ns, 99);
+    return out->per_s > 0 ? AMDRPC_OK : AMDRPC_EIO;
 }
 
 static void
@@ -112,7 +126,7 @@ outcome_add(
             outcome->nlate += result->calls[i];
         }
     }
-    outcome->noffered += result->noffered;
+    outcome->offered += (double)result->noffered;
     outcome->npushbacks += result->npushbacks;
     amdi_histogram_merge(&outcome->latency_ns, &result->latency_ns);
 }
@@ -141,7 +155,7 @@ outcome_measure(const struct overload_options *options, const char *target,
     plan.request = amdi_buf_peek(&request.bytes);
     plan.request_len = amdi_buf_len(&request.bytes);
     for (size_t i = 0; i < NCALLERS; i++) {
-        plan.rates[i] = outcome->capacity * outcome->times / NCALLERS;
+        plan.rates[i] = outcome->before.per_s * outcome->times / NCALLERS;
     }
     err = amdi_pace_run(&plan, results);
     amdi_bench_request_fini(&request);
@@ -151,34 +165,63 @@ outcome_measure(const struct overload_options *options, const char *target,
     }
     outcome->goodput = (double)outcome->latency_ns.count * 1e3 /
             (double)options->duration_ms;
+    outcome->offered *= 1e3 / (double)options->duration_ms;
     return err;
+}
+
+/** What may be expected of it: no more than the machine did around it. */
+static double
+outcome_least_goodput(const struct overload_outcome *outcome)
+{
+    double least = outcome->before.per_s < outcome->after.per_s
+            ? outcome->before.per_s
+            : outcome->after.per_s;
+
+    return GOODPUT_MIN * (least < outcome->offered ? least : outcome->offered);
+}
+
+/**
+ * What an accepted call may take: the server's promise for its wait, and what
+ * one takes at a full but not overloaded server, which has its share of the
+ * machine's other load. As that changes, twice.
+ */
+static double
+outcome_most_p99_ms(const struct overload_outcome *outcome)
+{
+    double service_ms = 2e3 / (outcome->before.per_s + outcome->after.per_s) *
+            WORKERS_COUNT;
+    double target_ms = service_ms > TARGET_MS ? service_ms : TARGET_MS;
+
+    return 2 * target_ms + outcome->before.p99_ms + outcome->after.p99_ms;
 }
 
 static void
 outcome_report(const struct overload_options *options,
-        const struct overload_outcome *outcome, json_t *out_rows)
+        const struct overload_outcome *outcome, const char *missed,
+        json_t *out_rows)
 {
-    double offered =
-            (double)outcome->noffered * 1e3 / (double)options->duration_ms;
-    double share = outcome->goodput / outcome->capacity;
+    double capacity = (outcome->before.per_s + outcome->after.per_s) / 2;
+    double share = outcome->goodput / capacity;
     double p50 = amdi_scenario_percentile_ms(&outcome->latency_ns, 50);
     double p99 = amdi_scenario_percentile_ms(&outcome->latency_ns, 99);
 
     amdi_scenario_print(&options->shared,
-            "  %3.0f x %11.0f %11.0f %9.0f (%3.0f %%) %9.1f %9.1f %10" PRIu64
-            " %10" PRIu64 " %7" PRIu64 "\n",
-            outcome->times, outcome->capacity, offered, outcome->goodput,
-            share * 100, p50, p99, outcome->nrefused, outcome->npushbacks,
-            outcome->nlate);
+            "  %3.1f x %11.0f %11.0f %9.0f (%3.0f %%) %9.1f %9.1f %9.1f"
+            " %10" PRIu64 " %10" PRIu64 " %7" PRIu64 "%s\n",
+            outcome->times, capacity, outcome->offered, outcome->goodput,
+            share * 100, p50, p99, outcome_most_p99_ms(outcome),
+            outcome->nrefused, outcome->npushbacks, outcome->nlate,
+            missed == NULL ? "" : "  missed");
     (void)json_array_append_new(out_rows,
-            json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}",
-                    "times", outcome->times, "capacity_per_s",
-                    outcome->capacity, "offered_per_s", offered,
-                    "goodput_per_s", outcome->goodput, "share", share, "p50_ms",
-                    p50, "p99_ms", p99, "refused",
+            json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I,"
+                      " s:b}",
+                    "times", outcome->times, "capacity_per_s", capacity,
+                    "offered_per_s", outcome->offered, "goodput_per_s",
+                    outcome->goodput, "share", share, "p50_ms", p50, "p99_ms",
+                    p99, "p99_most_ms", outcome_most_p99_ms(outcome), "refused",
                     (json_int_t)outcome->nrefused, "with_pushback",
                     (json_int_t)outcome->npushbacks, "otherwise_ended",
-                    (json_int_t)outcome->nlate));
+                    (json_int_t)outcome->nlate, "met", missed == NULL));
 }
 
 // What it missed, or NULL.
@@ -195,45 +238,58 @@ outcome_judge(const struct overload_options *options,
     if (options->shared.is_short) {
         return NULL;
     }
-    if (outcome->goodput < GOODPUT_MIN * outcome->capacity) {
+    if (outcome->goodput < outcome_least_goodput(outcome)) {
         return "goodput is 95 % of the capacity";
     }
-    return amdi_scenario_percentile_ms(&outcome->latency_ns, 99) <= P99_MAX_MS
+    return amdi_scenario_percentile_ms(&outcome->latency_ns, 99) <=
+                    outcome_most_p99_ms(outcome)
             ? NULL
-            : "accepted calls are answered within half of their deadline";
+            : "accepted calls wait for twice the target at most";
+}
+
+/** Offers so many times the capacity, which is measured again afterwards. */
+static amdrpc_err
+overload_try(const struct overload_options *options, const char *target,
+        double times, struct overload_capacity *capacity, json_t *out_rows,
+        const char **out_missed)
+{
+    static struct overload_outcome outcome; // too large for a stack
+    amdrpc_err err;
+
+    outcome = (struct overload_outcome){.times = times, .before = *capacity};
+    err = outcome_measure(options, target, &outcome);
+    if (err == AMDRPC_OK) {
+        err = capacity_measure(options, target, &outcome.after);
+    }
+    if (err == AMDRPC_OK) {
+        *capacity = outcome.after;
+        *out_missed = outcome_judge(options, &outcome);
+        outcome_report(options, &outcome, *out_missed, out_rows);
+    }
+    return err;
 }
 
 static amdrpc_err
 overload_measure(const struct overload_options *options, const char *target,
         json_t *out_rows, const char **out_missed)
 {
-    static const double times[] = {1, 2, 5};
-    static struct overload_outcome outcome; // too large for a stack
-    double before = 0;
-    double after = 0;
-    amdrpc_err err = capacity_measure(options, target, &before);
+    static const double times[] = {1, 1.5, 2, 3, 5};
+    struct overload_capacity capacity = {0};
+    amdrpc_err err = capacity_measure(options, target, &capacity);
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-        const char *missed;
+        const char *missed = NULL;
 
-        outcome = (struct overload_outcome){
-                .times = times[i], .capacity = before};
-        if (err == AMDRPC_OK) {
-            err = outcome_measure(options, target, &outcome);
+        for (int n = 0; n < ATTEMPTS_MAX && err == AMDRPC_OK; n++) {
+            err = overload_try(
+                    options, target, times[i], &capacity, out_rows, &missed);
+            if (missed == NULL) {
+                break;
+            }
         }
-        if (err == AMDRPC_OK) {
-            err = capacity_measure(options, target, &after);
-        }
-        if (err != AMDRPC_OK) {
-            return err;
-        }
-        outcome.capacity = (before + after) / 2;
-        before = after;
-        outcome_report(options, &outcome, out_rows);
-        missed = outcome_judge(options, &outcome);
         *out_missed = missed == NULL ? *out_missed : missed;
     }
-    return AMDRPC_OK;
+    return err;
 }
 
 static int
@@ -278,8 +334,9 @@ amdi_scenario_overload(int argc, char **argv)
     amdi_scenario_print(&options.shared,
             "Burn of %" PRIu64 " us on %s workers; calls have a deadline of "
             "%d ms\n"
-            "  %5s %11s %11s %17s %9s %9s %10s %10s %7s\n",
+            "  %5s %11s %11s %17s %9s %9s %9s %10s %10s %7s\n",
             options.us, WORKERS, TIMEOUT_MS, "load", "capacity/s", "offered/s",
-            "goodput/s", "p50 ms", "p99 ms", "refused", "pushbacks", "late");
+            "goodput/s", "p50 ms", "p99 ms", "at most", "refused", "pushbacks",
+            "late");
     return overload_start(&options);
 }

@@ -41,33 +41,3 @@ amdi_worker_share(uint32_t nworkers, uint64_t nlanes, uint32_t max_running)
     }
     return share < max_running ? (uint32_t)share : max_running;
 }
-
-/** Begins an interval: judges by the one that has ended. */
-static void
-codel_turn(struct amdi_codel *codel, uint64_t now_ns)
-{
-    // A pause longer than an interval says that the queue was empty.
-    bool is_fresh = codel->interval_ends_at_ns == 0 ||
-            now_ns - codel->interval_ends_at_ns > AMDI_CODEL_INTERVAL_NS;
-    uint64_t nlong = codel->nlong;
-
-    if (is_fresh || 2 * nlong <= codel->ncalls) {
-        codel->is_overloaded = false;
-    } else if (10 * nlong >= 9 * (uint64_t)codel->ncalls) {
-        codel->is_overloaded = true;
-    }
-    codel->interval_ends_at_ns = now_ns + AMDI_CODEL_INTERVAL_NS;
-    codel->ncalls = 0;
-    codel->nlong = 0;
-}
-
-bool
-amdi_codel_sheds(struct amdi_codel *codel, uint64_t wait_ns, uint64_t now_ns)
-{
-    if (now_ns >= codel->interval_ends_at_ns) {
-        codel_turn(codel, now_ns);
-    }
-    codel->ncalls++;
-    codel->nlong += wait_ns > AMDI_CODEL_TARGET_NS;
-    return codel->is_overloaded && wait_ns > 2 * AMDI_CODEL_TARGET_NS;
-}

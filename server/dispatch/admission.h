@@ -1,18 +1,12 @@
 /**
- * Whether a call may wait: its expected wait against its deadline, and CoDel
- * for calls that have waited. Pure; times are the caller's.
+ * Whether a call may wait: its expected wait against its deadline. Pure; times
+ * are the caller's.
  */
 #ifndef AMDI_ADMISSION_H
 #define AMDI_ADMISSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-// A queue is overloaded after an interval in which nearly all calls waited for
-// longer than the target, until after one in which half did not. Meanwhile
-// calls that waited for twice the target are shed.
-#define AMDI_CODEL_TARGET_NS (UINT64_C(50) * 1000000)
-#define AMDI_CODEL_INTERVAL_NS (UINT64_C(500) * 1000000)
 
 /** Why a call is refused, and what its client is told. */
 enum amdi_refusal {
@@ -41,23 +35,5 @@ uint32_t amdi_retry_after_ms(uint64_t wait_ns);
 /** The workers that a method gets when @nlanes of a pool want @nworkers. */
 uint32_t amdi_worker_share(
         uint32_t nworkers, uint64_t nlanes, uint32_t max_running);
-
-/**
- * CoDel as it suits requests in a fair queue: instead of dropping at a growing
- * rate, everything that waited for too long is dropped while the queue is
- * overloaded, since a request, unlike a packet, is worth nothing once its
- * client has given up. And it is not the shortest wait that counts but the
- * usual one: who has little in a fair queue waits shortly, however long it is.
- */
-struct amdi_codel {
-    uint64_t interval_ends_at_ns; // 0: none began
-    uint32_t ncalls;              // of this interval
-    uint32_t nlong;               // that waited for longer than the target
-    bool is_overloaded;           // by the last interval
-};
-
-/** Tells whether to shed a call that leaves the queue at @now_ns. */
-bool amdi_codel_sheds(
-        struct amdi_codel *codel, uint64_t wait_ns, uint64_t now_ns);
 
 #endif

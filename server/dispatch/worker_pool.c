@@ -208,13 +208,17 @@ static bool
 pool_admit_locked(struct amdi_worker_pool *pool, struct amdrpc_call *call,
         uint64_t now_ns, struct amdi_list *refused)
 {
-    struct amdi_flow *flow = amdi_queue_find_flow(
-            &pool->queue, &call->method->lane, call->caller);
+    struct amdi_method *method = call->method;
+    struct amdi_flow *flow =
+            amdi_queue_find_flow(&pool->queue, &method->lane, call->caller);
     struct amdi_queue_entry *evicted = NULL;
 
     if (pool_is_late_locked(pool, flow, call, now_ns)) {
         amdi_list_push(refused, &call->queue.node);
         return false;
+    }
+    if (method->lane.nqueued == 0) {
+        amdi_codel_start(&method->codel, now_ns);
     }
     if (!amdi_queue_push(&pool->queue, flow, &call->queue, now_ns, &evicted)) {
         pool_set_full_locked(pool, call);
@@ -304,13 +308,11 @@ amdi_worker_pool_claim_sleeper_locked(struct amdi_worker_pool *pool)
 static bool
 method_sheds(struct amdi_method *method, uint64_t queued_at_ns, uint64_t now_ns)
 {
-    // Waiting is no sign of overload where the work itself takes that long.
-    if (method->policy.is_long || method->service_ns > AMDI_CODEL_TARGET_NS) {
-        return false;
-    }
     // Loops and workers read the clock at slightly different times.
-    return amdi_codel_sheds(&method->codel,
-            now_ns > queued_at_ns ? now_ns - queued_at_ns : 0, now_ns);
+    return !method->policy.is_long &&
+            amdi_codel_sheds(&method->codel,
+                    now_ns > queued_at_ns ? now_ns - queued_at_ns : 0,
+                    method->service_ns, now_ns);
 }
 
 struct amdrpc_call *
