@@ -30,6 +30,7 @@
 #include "server/daemon/security.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -141,6 +142,11 @@ daemon_create_server(struct daemon *daemon)
 
     options.dispatch = (amdrpc_dispatch)daemon->config->dispatch;
     options.logs_calls = daemon->config->access_log;
+    if (options.max_workers != 0 && options.max_workers < options.workers) {
+        return amdi_config_fail(daemon->config,
+                "max-workers: %" PRIu32 " is less than workers: %" PRIu32,
+                options.max_workers, options.workers);
+    }
     err = amdrpc_server_create(&options, &daemon->server);
     return err == AMDRPC_OK ? err : daemon_fail(daemon, "server", err);
 }

@@ -188,6 +188,10 @@ config_add_pool(struct amdi_config *config,
             !section_read_number(config, section->title, "max-workers", &max)) {
         return setting_fail(config, setting, "not a number of workers");
     }
+    if (max != 0 && max < min) {
+        return setting_fail(
+                config, setting, "max-workers is less than workers");
+    }
     err = amdrpc_server_add_pool(
             server, section->title, min, max == 0 ? min : max);
     return err == AMDRPC_OK

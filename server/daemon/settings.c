@@ -181,6 +181,16 @@ static const struct amdi_setting settings[] = {
                 .help = "threads that run handlers",
         },
         {
+                .name = "max-workers",
+                .type = AMDI_SETTING_COUNT,
+                .value_name = "N",
+                .def_note = "workers if set, or 8 * CPUs",
+                .min = 1,
+                .max = 4096,
+                FIELD(server.max_workers),
+                .help = "up to so many while handlers block",
+        },
+        {
                 .name = "dispatch",
                 .type = AMDI_SETTING_CHOICE,
                 .value_name = "HOW",

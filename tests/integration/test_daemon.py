@@ -118,6 +118,10 @@ class DaemonTest(Serving):
     def test_bad_flag_is_a_usage_error(self):
         self.assert_refused(run("--nonsense", "1"), 2, "--nonsense: no such flag")
 
+    def test_fewer_workers_at_most_than_at_first_is_refused(self):
+        result = run("--workers", "4", "--max-workers", "3")
+        self.assert_refused(result, 1, "max-workers: 3 is less than workers: 4")
+
     def test_bad_variable_is_a_usage_error(self):
         result = run(AMDRPC_WORKERS="many")
         self.assert_refused(result, 2, 'AMDRPC_WORKERS: "many" is not a number')

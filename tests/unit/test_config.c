@@ -81,10 +81,12 @@ END_TEST
 
 START_TEST(flags_are_read_in_both_forms)
 {
-    ck_assert_int_eq(
-            load("--workers 3 --drain-timeout=2m --dispatch sync"), AMDRPC_OK);
+    ck_assert_int_eq(load("--workers 3 --max-workers 9 --drain-timeout=2m "
+                          "--dispatch sync"),
+            AMDRPC_OK);
 
     ck_assert_uint_eq(config.server.workers, 3);
+    ck_assert_uint_eq(config.server.max_workers, 9);
     ck_assert_uint_eq(config.server.drain_timeout_ms, 120000);
     ck_assert_uint_eq(config.dispatch, AMDRPC_DISPATCH_SYNC);
 }

@@ -134,6 +134,18 @@ START_TEST(pool_has_one_worker_unless_told)
 }
 END_TEST
 
+START_TEST(pool_may_not_begin_with_more_than_its_most)
+{
+    give("pool \"one\".workers", "3");
+    give("pool \"one\".max-workers", "2");
+
+    ck_assert_int_eq(apply(), AMDRPC_EINVAL);
+
+    ck_assert_ptr_nonnull(
+            strstr(config.error, "max-workers is less than workers"));
+}
+END_TEST
+
 static const struct {
     const char *name;
     const char *value;
@@ -196,6 +208,7 @@ make_suite(void)
     tcase_add_test(sections, what_a_module_set_stays);
     tcase_add_test(sections, service_is_set_as_a_whole);
     tcase_add_test(sections, pool_has_one_worker_unless_told);
+    tcase_add_test(sections, pool_may_not_begin_with_more_than_its_most);
     tcase_add_loop_test(sections, what_is_wrong_is_named, 0,
             (int)(sizeof(wrong) / sizeof(wrong[0])));
     tcase_add_test(sections, other_settings_are_left_alone);
