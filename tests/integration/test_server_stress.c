@@ -2,6 +2,9 @@
  * Everything that can end a call, at once and in random order: the same for
  * the same seed as far as the client goes. Under TSan it is what looks at the
  * threads.
+ *
+ * The calls come in rounds. Each has a server of its own, which is drained
+ * while calls are going on and others come.
  */
 #include "tests/integration/server.h"
 #include "tests/support/h2_raw.h"
@@ -15,7 +18,10 @@
 #include <stdlib.h>
 
 #define NCONNS 4
-#define DEFAULT_NCALLS 2000
+#define DEFAULT_NCALLS 8000
+#define ROUND_NCALLS 2000
+// After the server has been told to drain.
+#define MAX_LATE_CALLS 50
 // Below the server's streams, so that none is refused.
 #define MAX_OPEN 60
 
@@ -31,14 +37,17 @@ random_below(unsigned n)
     return random_state % n;
 }
 
-/** How many calls; AMDRPC_STRESS_CALLS asks for more. */
-static unsigned
-ncalls_wanted(void)
+/** AMDRPC_STRESS_CALLS asks for more calls than usual. */
+static int
+nrounds_wanted(void)
 {
     const char *text = getenv("AMDRPC_STRESS_CALLS");
     unsigned long n = text == NULL ? 0 : strtoul(text, NULL, 10);
 
-    return n == 0 || n > 100000000 ? DEFAULT_NCALLS : (unsigned)n;
+    if (n < DEFAULT_NCALLS || n > 100000000) {
+        n = DEFAULT_NCALLS;
+    }
+    return (int)((n + ROUND_NCALLS - 1) / ROUND_NCALLS);
 }
 
 /* ---- who finishes calls that are held ---- */
@@ -165,44 +174,76 @@ client_step(struct test_rpc_conn **conn)
     }
 }
 
-/** @_i: the seed, and where handlers run. */
-START_TEST(calls_end_in_any_order)
+/** The server is asked for service. It may refuse it, but not forget it. */
+static void
+expect_answer(struct test_rpc_conn *const *conns)
 {
-    static struct finisher finisher;
-    struct test_rpc_conn *conns[NCONNS];
     struct test_rpc *last = NULL;
-    unsigned ncalls = ncalls_wanted();
 
-    random_state = 2463534242u + (unsigned)_i;
-    test_server_start(_i % TEST_NPLACES);
-    for (int i = 0; i < NCONNS; i++) {
-        conns[i] = test_rpc_connect(test_port);
-    }
-    atomic_init(&finisher.is_stopping, false);
-    ck_assert_int_eq(
-            pthread_create(&finisher.thread, NULL, finisher_main, &finisher),
-            0);
-
-    for (unsigned i = 0; i < ncalls; i++) {
-        client_step(&conns[random_below(NCONNS)]);
-    }
     for (int i = 0; i < NCONNS; i++) {
         cancel_unfinished(conns[i]);
     }
-    // It may be refused, as there is much to do; but not forgotten.
     last = test_call_how(test_conn, TEST_HOW(REPLY));
     test_rpc_await(last);
     ck_assert_int_ge(last->status, 0);
-    // Some are still open when the server goes.
+}
+
+/** Goes on while the server drains: on what is connected, as long as it is. */
+static void
+call_late(struct test_rpc_conn *const *conns)
+{
+    for (unsigned n = random_below(MAX_LATE_CALLS); n > 0; n--) {
+        struct test_rpc_conn *conn = conns[random_below(NCONNS)];
+
+        if (!conn->is_lost && conn->ngoaways == 0) {
+            (void)begin_random(conn);
+            if (random_below(3) == 0) {
+                test_rpc_flush(conn);
+            }
+        }
+    }
+}
+
+/** One server's life. */
+static void
+run_round(struct test_rpc_conn **conns, bool is_asked)
+{
+    for (int i = 0; i < NCONNS; i++) {
+        conns[i] = test_rpc_connect(test_port);
+    }
+    for (unsigned i = 0; i < ROUND_NCALLS; i++) {
+        client_step(&conns[random_below(NCONNS)]);
+    }
+    if (is_asked) {
+        expect_answer(conns);
+    }
     amdrpc_server_drain(test_server);
+    call_late(conns);
+    // Some are still open when their connections go.
     for (int i = 0; i < NCONNS; i++) {
         test_rpc_flush(conns[i]);
         test_rpc_close(conns[i]);
     }
     test_rpc_close(test_conn);
     test_conn = NULL;
-
     ck_assert_int_eq(amdrpc_server_wait(test_server), AMDRPC_OK);
+}
+
+/** @_i: the seed, and where handlers run. */
+START_TEST(calls_end_in_any_order)
+{
+    static struct finisher finisher;
+    struct test_rpc_conn *conns[NCONNS];
+
+    random_state = 2463534242u + (unsigned)_i;
+    atomic_init(&finisher.is_stopping, false);
+    ck_assert_int_eq(
+            pthread_create(&finisher.thread, NULL, finisher_main, &finisher),
+            0);
+    test_server_start(_i % TEST_NPLACES);
+
+    run_round(conns, _i / TEST_NPLACES % 2 == 0);
+
     atomic_store(&finisher.is_stopping, true);
     ck_assert_int_eq(pthread_join(finisher.thread, NULL), 0);
 }
@@ -216,7 +257,7 @@ make_suite(void)
 
     tcase_set_timeout(stress, 300);
     tcase_add_checked_fixture(stress, test_server_setup, test_server_teardown);
-    tcase_add_loop_test(stress, calls_end_in_any_order, 0, 2 * TEST_NPLACES);
+    tcase_add_loop_test(stress, calls_end_in_any_order, 0, nrounds_wanted());
     suite_add_tcase(suite, stress);
     return suite;
 }
