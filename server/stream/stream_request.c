@@ -6,6 +6,11 @@
 #include "server/service.h"
 #include "server/stream/stream.h"
 
+// A synchronous handler holds the thread that would send what it says, so all
+// of it waits until it returns. Who does not want that limits what the methods
+// answer, or does not dispatch that way, which is there for comparison.
+#define SYNC_QUEUED_BYTES ((size_t)1 << 30)
+
 static void
 stream_on_deadline(struct amdi_timer *timer)
 {
@@ -40,7 +45,7 @@ stream_make_streaming(struct amdi_stream *stream)
     }
     amdi_outbox_init(&streaming->out,
             stream->call.method->policy.dispatch == AMDRPC_DISPATCH_SYNC
-                    ? SIZE_MAX // who may not wait would never be done
+                    ? SYNC_QUEUED_BYTES
                     : options->max_queued_bytes);
     amdi_inbox_init(&streaming->in, options->max_recv_message_bytes,
             options->stream_window_bytes);
