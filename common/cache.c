@@ -40,6 +40,17 @@ amdi_cache_thread_flush(void)
     }
 }
 
+size_t
+amdi_cache_thread_bytes(void)
+{
+    size_t nbytes = 0;
+
+    for (unsigned class = 0; class < AMDI_CACHE_NCLASSES; class ++) {
+        nbytes += cache.nbytes[class];
+    }
+    return nbytes;
+}
+
 // Another key's destructor may give a block back after this one ran; the thread
 // then registers again and this is called once more.
 static void

@@ -4,7 +4,8 @@
  * Calls come in bursts of hundreds, each with the same few sizes; malloc's own
  * thread cache holds seven of a size. A block may be freed by another thread
  * than took it, and is kept there. What is kept is bounded, and given back when
- * the thread ends. Under AddressSanitizer nothing is kept, so that it sees
+ * the thread ends, or has been idle for a while (amdi_cache_thread_flush).
+ * Under AddressSanitizer nothing is kept, so that it sees
  * every use of freed memory.
  */
 #ifndef AMDI_CACHE_H
@@ -53,7 +54,10 @@ void *amdi_cache_take(unsigned class);
 /** Gives a block of that class back. Thread: any. */
 void amdi_cache_give(unsigned class, void *block);
 
-/** Frees what the calling thread keeps; for tests. */
+/** Frees what the calling thread keeps: when it has nothing to do for now. */
 void amdi_cache_thread_flush(void);
+
+/** What the calling thread keeps. */
+size_t amdi_cache_thread_bytes(void);
 
 #endif

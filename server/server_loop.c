@@ -2,6 +2,7 @@
 #include "server/server_loop.h"
 
 #include "common/alloc.h"
+#include "common/cache.h"
 #include "common/clock.h"
 #include "server/conn/conn.h"
 #include "server/dispatch/caller.h"
@@ -18,6 +19,8 @@
 
 // Streams kept for reuse: what one turn of a busy loop opens and closes.
 #define MAX_FREE_STREAMS 2048u
+
+#define TIDY_AFTER_MS 10000u
 
 static struct amdi_stream *
 stream_of_node(struct amdi_list *node)
@@ -151,6 +154,44 @@ stream_count(struct amdi_server_loop *sl, const struct amdi_stream *stream,
 }
 
 static void
+server_loop_free_streams(struct amdi_server_loop *sl)
+{
+    struct amdi_list *node = NULL;
+
+    while ((node = amdi_list_pop(&sl->free_streams)) != NULL) {
+        amdi_free(AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node));
+    }
+    sl->nfree_streams = 0;
+}
+
+/** Gives back what is kept for the next calls once none comes for long. */
+static void
+server_loop_on_tidy(struct amdi_timer *timer)
+{
+    struct amdi_server_loop *sl =
+            AMDI_CONTAINER_OF(timer, struct amdi_server_loop, tidy);
+    uint64_t due_at_ms = sl->reaped_at_ms + sl->tidy_after_ms;
+
+    if (amdi_loop_now_ms(sl->loop) < due_at_ms) {
+        amdi_timer_start(sl->loop, timer, due_at_ms, server_loop_on_tidy);
+        return;
+    }
+    server_loop_free_streams(sl);
+    amdi_cache_thread_flush();
+}
+
+/** Calls have ended. An idle loop has no timer that would wake it. */
+static void
+server_loop_plan_tidy(struct amdi_server_loop *sl)
+{
+    sl->reaped_at_ms = amdi_loop_now_ms(sl->loop);
+    if (!amdi_timer_is_running(&sl->tidy)) {
+        amdi_timer_start(sl->loop, &sl->tidy,
+                sl->reaped_at_ms + sl->tidy_after_ms, server_loop_on_tidy);
+    }
+}
+
+static void
 server_loop_on_reap(struct amdi_hook *hook)
 {
     struct amdi_server_loop *sl =
@@ -171,6 +212,7 @@ server_loop_on_reap(struct amdi_hook *hook)
             amdi_free(stream);
         }
     }
+    server_loop_plan_tidy(sl);
     amdi_server_loop_check_idle(sl);
 }
 
@@ -253,6 +295,7 @@ amdi_server_loop_init(
     amdi_hook_init(&sl->reap, server_loop_on_reap);
     amdi_arena_init(&sl->scratch, /*max_bytes=*/0);
     sl->drain_task.run = server_loop_run_drain;
+    sl->tidy_after_ms = TIDY_AFTER_MS;
     (void)snprintf(name, sizeof(name), "amd-loop-%zu", index);
     return amdi_loop_create(name, &sl->loop);
 }
@@ -260,14 +303,10 @@ amdi_server_loop_init(
 void
 amdi_server_loop_fini(struct amdi_server_loop *sl)
 {
-    struct amdi_list *node = NULL;
-
     if (sl->server == NULL) {
         return;
     }
-    while ((node = amdi_list_pop(&sl->free_streams)) != NULL) {
-        amdi_free(AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node));
-    }
+    server_loop_free_streams(sl);
     amdi_stats_fini(&sl->stats);
     amdi_arena_fini(&sl->scratch);
     amdi_loop_destroy(sl->loop);

@@ -32,6 +32,9 @@ struct amdi_server_loop {
     size_t nfree_streams;
     struct amdi_list closed_streams; // of amdi_stream.conn_node; end of turn
     struct amdi_hook reap;
+    uint64_t reaped_at_ms; // last
+    struct amdi_timer tidy;
+    uint32_t tidy_after_ms; // without calls the loop gives its memory back
 
     struct amdi_stats stats;
 

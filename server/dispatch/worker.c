@@ -1,6 +1,7 @@
 /** The threads that run handlers. */
 #include "server/dispatch/worker.h"
 
+#include "common/cache.h"
 #include "common/clock.h"
 #include "common/thread.h"
 #include "server/call.h"
@@ -123,6 +124,16 @@ time_after_ms(uint32_t ms)
     return at;
 }
 
+/** Gives back what the thread keeps for the next calls: none comes for long. */
+static void
+worker_tidy_locked(struct amdi_worker *worker)
+{
+    pthread_mutex_unlock(&worker->pool->mtx);
+    amdi_cache_thread_flush();
+    pthread_mutex_lock(&worker->pool->mtx);
+    worker->is_tidy = true;
+}
+
 /** Waits to be woken. False: the pool has workers enough without this one. */
 static bool
 worker_wait_locked(struct amdi_worker *worker)
@@ -131,17 +142,21 @@ worker_wait_locked(struct amdi_worker *worker)
     struct timespec at = time_after_ms(pool->idle_ms);
 
     while (worker->state == AMDI_WORKER_ASLEEP) {
-        if (pool->nthreads <= pool->min_workers) {
+        if (worker->is_tidy && pool->nthreads <= pool->min_workers) {
             (void)pthread_cond_wait(&worker->wake, &pool->mtx);
             continue;
         }
-        if (pthread_cond_timedwait(&worker->wake, &pool->mtx, &at) ==
-                        ETIMEDOUT &&
-                worker->state == AMDI_WORKER_ASLEEP &&
-                pool->nthreads > pool->min_workers) {
+        if (pthread_cond_timedwait(&worker->wake, &pool->mtx, &at) !=
+                        ETIMEDOUT ||
+                worker->state != AMDI_WORKER_ASLEEP) {
+            continue;
+        }
+        if (pool->nthreads > pool->min_workers) {
             return false;
         }
+        worker_tidy_locked(worker);
     }
+    worker->is_tidy = false;
     return true;
 }
 

@@ -32,6 +32,7 @@ struct amdi_worker {
     pthread_t thread;
     enum amdi_worker_state state;
     struct amdi_list sleep_node;
+    bool is_tidy;               // asleep, and has given its memory back
     struct amdi_method *method; // of the call that runs, or NULL
     struct amdi_flow *flow;     // that the call came from
     uint64_t started_at_ns;     // the call

@@ -1,5 +1,8 @@
 /** Tests the server with calls of one message each way. */
+#include "common/cache.h"
 #include "common/frame.h"
+#include "server/server.h"
+#include "server/server_loop.h"
 #include "tests/integration/server.h"
 #include "tests/support/h2_raw.h"
 #include "tests/support/runner.h"
@@ -7,8 +10,11 @@
 #include <check.h>
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 START_TEST(call_is_answered)
 {
@@ -244,6 +250,63 @@ START_TEST(peer_of_a_call_is_its_client)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/** What a loop keeps for its next calls. */
+struct kept {
+    struct amdi_task task;
+    struct amdi_server_loop *sl;
+    bool has_served;
+    size_t nstreams;
+    size_t nbytes;
+    atomic_bool is_there;
+};
+
+static void
+kept_read(struct amdi_task *task)
+{
+    struct kept *kept = AMDI_CONTAINER_OF(task, struct kept, task);
+
+    kept->has_served = kept->sl->reaped_at_ms > 0;
+    kept->nstreams = kept->sl->nfree_streams;
+    kept->nbytes = amdi_cache_thread_bytes();
+    kept->sl->tidy_after_ms = 1;
+    atomic_store(&kept->is_there, true);
+}
+
+/** Asks a loop, and tells it to be tidy soon. */
+static struct kept
+kept_by(size_t index)
+{
+    struct kept kept = {
+            .task.run = kept_read, .sl = &test_server->loops[index]};
+
+    atomic_init(&kept.is_there, false);
+    amdi_loop_post(kept.sl->loop, &kept.task);
+    while (!atomic_load(&kept.is_there)) {
+        (void)sched_yield();
+    }
+    return kept;
+}
+
+START_TEST(idle_loop_keeps_no_memory)
+{
+    time_t give_up_at = time(NULL) + 20;
+    struct kept kept;
+
+    test_server_start_with(&(amdrpc_server_options){.loops = 1}, NULL);
+    (void)kept_by(0);
+    test_expect_service(test_conn);
+
+    do {
+        ck_assert_int_lt(time(NULL), give_up_at);
+        kept = kept_by(0);
+    } while (!kept.has_served || kept.nstreams > 0 || kept.nbytes > 0);
+
+    test_expect_service(test_conn);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -268,6 +331,7 @@ make_suite(void)
     tcase_add_loop_test(
             calls, many_calls_on_one_connection_are_answered, 0, TEST_NPLACES);
     tcase_add_loop_test(calls, peer_of_a_call_is_its_client, 0, TEST_NPLACES);
+    tcase_add_test(calls, idle_loop_keeps_no_memory);
     suite_add_tcase(suite, calls);
     return suite;
 }

@@ -1,4 +1,5 @@
 /** Tests pools: what they admit and refuse, and how many workers they have. */
+#include "common/cache.h"
 #include "common/clock.h"
 #include "server/call.h"
 #include "server/dispatch/admission.h"
@@ -417,6 +418,55 @@ START_TEST(idle_pool_shrinks_to_its_minimum)
 }
 END_TEST
 
+static size_t nkept_bytes;
+
+/** Lets its thread keep a block; notes what it kept before. */
+static void
+handler_keep(const void *handlers, amdrpc_call *call,
+        const ProtobufCMessage *request, void *user_data)
+{
+    (void)handlers;
+    (void)request;
+    (void)user_data;
+    pthread_mutex_lock(&gate.mtx);
+    nkept_bytes = amdi_cache_thread_bytes();
+    pthread_mutex_unlock(&gate.mtx);
+    amdi_cache_give(0, amdi_cache_take(0));
+    amdrpc_call_finish(call, AMDRPC_STATUS_OK, NULL);
+}
+
+static void
+await_tidy(void)
+{
+    time_t give_up_at = time(NULL) + 20;
+    bool is_tidy = false;
+
+    while (!is_tidy) {
+        ck_assert_int_lt(time(NULL), give_up_at);
+        (void)sched_yield();
+        pthread_mutex_lock(&pool->mtx);
+        is_tidy = pool->workers[0].is_tidy;
+        pthread_mutex_unlock(&pool->mtx);
+    }
+}
+
+START_TEST(idle_worker_keeps_no_memory)
+{
+    nkept_bytes = SIZE_MAX;
+    method.invoke = handler_keep;
+    pool->idle_ms = 1;
+    start();
+    submit(0, 1);
+    gate_await(&gate.nfinished, 1);
+    await_tidy();
+
+    submit(1, 1);
+    gate_await(&gate.nfinished, 2);
+
+    ck_assert_uint_eq(nkept_bytes, 0);
+}
+END_TEST
+
 START_TEST(pool_that_shrank_grows_again)
 {
     pool->idle_ms = 1;
@@ -524,6 +574,7 @@ make_suite(void)
     tcase_add_test(workers, calls_run_on_workers);
     tcase_add_test(workers, pool_grows_while_workers_block);
     tcase_add_test(workers, idle_pool_shrinks_to_its_minimum);
+    tcase_add_test(workers, idle_worker_keeps_no_memory);
     tcase_add_test(workers, pool_that_shrank_grows_again);
     tcase_add_test(workers, stopped_pool_ends_its_workers);
     suite_add_tcase(suite, workers);
