@@ -28,6 +28,7 @@
 #include "server/daemon/policies.h"
 #include "server/daemon/port_file.h"
 #include "server/daemon/security.h"
+#include "server/daemon/trim.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -355,13 +356,17 @@ daemon_serve(struct daemon *daemon)
             {.fd = daemon->signal_fd, .events = POLLIN},
             {.fd = daemon->drained_fd, .events = POLLIN},
     };
+    struct amdi_trim trim = {0};
 
     amdi_notify("READY=1");
     amdi_log_info("", "ready", "pid=%ld", (long)getpid());
     while (fds[1].revents == 0) {
-        if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) > 0 &&
-                fds[0].revents != 0) {
+        int n = poll(fds, sizeof(fds) / sizeof(fds[0]), AMDI_TRIM_PERIOD_MS);
+
+        if (n > 0 && fds[0].revents != 0) {
             daemon_on_signal(daemon);
+        } else if (n == 0) {
+            amdi_trim_look(&trim);
         }
     }
     if (daemon->is_draining) {
