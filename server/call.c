@@ -79,6 +79,28 @@ call_set_fault(struct amdrpc_call *call, amdrpc_err err, const char *why)
             call);
 }
 
+/**
+ * Ends a call with an error of ours that its handler brought about. @reason:
+ * for programs.
+ */
+static void AMDRPC_PRINTF(4, 5) call_fail(struct amdrpc_call *call,
+        amdrpc_status_code code, const char *reason, const char *format, ...)
+{
+    char text[MAX_MESSAGE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (!call->has_fault) { // whose details are there already
+        amdi_details_add(
+                &(struct amdi_details){
+                        .code = code, .message = text, .reason = reason},
+                call);
+    }
+    amdrpc_call_finish(call, code, text);
+}
+
 /** The request of a method without request stream, unpacked; or the end. */
 static const ProtobufCMessage *
 call_unpack_request(struct amdrpc_call *call)
@@ -120,7 +142,7 @@ amdi_call_run(struct amdrpc_call *call)
     method->invoke(method->handlers, call, request, method->user_data);
     running = NULL;
     if (!self.is_settled) {
-        amdrpc_call_finishf(call, AMDRPC_STATUS_UNKNOWN,
+        call_fail(call, AMDRPC_STATUS_UNKNOWN, "HANDLER_GAVE_NO_STATUS",
                 "the handler of %s returned without a status",
                 method->desc->path);
     }
@@ -195,7 +217,7 @@ amdrpc_call_reply(amdrpc_call *call, const ProtobufCMessage *msg)
         amdrpc_call_finish(call, AMDRPC_STATUS_OK, NULL);
         return;
     }
-    amdrpc_call_finishf(call, amdrpc_status_from_err(err),
+    call_fail(call, amdrpc_status_from_err(err), "RESPONSE_NOT_SENT",
             "the response could not be sent: %s", amdrpc_err_text(err));
 }
 

@@ -1,5 +1,6 @@
 /** Tests the server with calls of one message each way. */
 #include "common/cache.h"
+#include "common/encoding.h"
 #include "common/frame.h"
 #include "server/server.h"
 #include "server/server_loop.h"
@@ -15,6 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/** Tells whether the details of the status have that reason. */
+static bool
+details_have(const struct test_rpc *rpc, const char *reason)
+{
+    static const char name[] = "grpc-status-details-bin: ";
+    const char *value = strstr(rpc->fields, name);
+    uint8_t details[sizeof(rpc->fields)];
+    size_t len = 0;
+
+    if (value == NULL) {
+        return false;
+    }
+    value += strlen(name);
+    ck_assert_int_eq(
+            amdi_base64_decode(value, strcspn(value, "\n"), details, &len),
+            AMDRPC_OK);
+    return memmem(details, len, reason, strlen(reason)) != NULL;
+}
 
 START_TEST(call_is_answered)
 {
@@ -107,6 +127,27 @@ START_TEST(handler_without_status_ends_with_unknown)
     test_rpc_expect(rpc, AMDRPC_STATUS_UNKNOWN);
     ck_assert_str_eq(rpc->message,
             "the handler of " TEST_UNARY " returned without a status");
+    ck_assert(details_have(rpc, "HANDLER_GAVE_NO_STATUS"));
+}
+END_TEST
+
+START_TEST(response_that_is_too_long_is_told)
+{
+    static char text[200];
+    const amdrpc_server_options options = {.max_send_message_bytes = 100};
+    test_request request = AMDRPC__TEST_CALLS__V1__REQUEST__INIT;
+    struct test_rpc *rpc = NULL;
+
+    memset(text, 'x', sizeof(text) - 1);
+    request.text = text;
+    test_server_start_with(&options, NULL);
+
+    rpc = test_call(test_conn, TEST_UNARY, &request);
+
+    test_rpc_expect(rpc, AMDRPC_STATUS_RESOURCE_EXHAUSTED);
+    ck_assert_ptr_nonnull(
+            strstr(rpc->message, "the response could not be sent"));
+    ck_assert(details_have(rpc, "RESPONSE_NOT_SENT"));
 }
 END_TEST
 
@@ -322,6 +363,7 @@ make_suite(void)
     tcase_add_loop_test(calls, failure_has_status_and_text, 0, TEST_NPLACES);
     tcase_add_loop_test(
             calls, handler_without_status_ends_with_unknown, 0, TEST_NPLACES);
+    tcase_add_test(calls, response_that_is_too_long_is_told);
     tcase_add_loop_test(calls, call_is_finished_by_a_timer, 0, TEST_NPLACES);
     tcase_add_loop_test(
             calls, call_is_finished_later_from_any_thread, 0, TEST_NPLACES);
