@@ -64,11 +64,12 @@ struct amdi_config {
     char *module_path;
     struct amdi_module_settings module_settings;
     char *data_dir;
-    amdrpc_server_options server; // but for dispatch
+    amdrpc_server_options server; // but for what follows
     uint32_t dispatch;            // an amdrpc_dispatch
     uint32_t log_level;           // an amdrpc_log_level
     uint32_t access_log;          // whether
     uint32_t channelz;            // whether
+    uint32_t compress;            // whether
     uint32_t log_format;          // an amdi_log_format
 
     enum amdi_config_source sources[AMDI_NSETTINGS]; // who set the row

@@ -200,6 +200,15 @@ static const struct amdi_setting settings[] = {
                 .help = "handlers on workers, or blocking their loop",
         },
         {
+                .name = "compress",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "HOW",
+                .def = "off",
+                .choices = on_off_choices,
+                FIELD(compress),
+                .help = "gzip responses for clients that take it",
+        },
+        {
                 .name = "max-connections",
                 .type = AMDI_SETTING_COUNT,
                 .value_name = "N",

@@ -290,5 +290,30 @@ class DrainTest(Serving):
         endless.cancel()
 
 
+@unittest.skipIf(grpc is None, "python3-grpcio is not installed")
+class CompressTest(Serving):
+    """Whether responses are compressed, by the bytes that the daemon wrote."""
+
+    ECHO = "/amdrpc.bench.v1.Bench/Echo"
+    NBYTES = 100000
+
+    def written_for_echo(self, *args):
+        daemon = self.start("--module", "bench", "--metrics-listen", "127.0.0.1:0", *args)
+        port = daemon.wait_for_log(r"metrics-listening .*port=(\d+)")
+        message = b"\x0a" + varint(self.NBYTES) + bytes(self.NBYTES)
+        with grpc.insecure_channel(f"127.0.0.1:{daemon.ports[0]}") as channel:
+            answer = channel.unary_unary(self.ECHO)(message, timeout=SECONDS)
+        self.assertEqual(answer, message)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
+            text = metrics.read().decode()
+        return int(re.search(r"^amdrpc_written_bytes_total (\d+)$", text, re.M).group(1))
+
+    def test_responses_are_plain_unless_asked(self):
+        self.assertGreater(self.written_for_echo(), self.NBYTES)
+
+    def test_responses_are_compressed_on_wish(self):
+        self.assertLess(self.written_for_echo("--compress", "on"), self.NBYTES // 10)
+
+
 if __name__ == "__main__":
     unittest.main()
