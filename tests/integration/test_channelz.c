@@ -3,12 +3,14 @@
 #include <amdrpc/server.h>
 
 #include "grpc/channelz/v1/channelz.pb-c.h"
+#include "server/conn/listener.h"
+#include "server/server.h"
 #include "tests/support/rpc.h"
 #include "tests/support/runner.h"
 
 #include <check.h>
 
-#include <string.h>
+#include <sched.h>
 
 #define SERVICE "/grpc.channelz.v1.Channelz/"
 #define NLOOPS 3
@@ -230,6 +232,34 @@ START_TEST(call_that_is_cancelled_on_its_tour_ends)
 }
 END_TEST
 
+START_TEST(listener_is_told_of_until_it_is_closed)
+{
+    const Grpc__Channelz__V1__GetServersRequest nothing =
+            GRPC__CHANNELZ__V1__GET_SERVERS_REQUEST__INIT;
+    Grpc__Channelz__V1__GetServersResponse *response = NULL;
+    struct test_rpc *rpc = NULL;
+
+    connect_all();
+    rpc = test_rpc_begin(conns[0], SERVICE "GetServers", NULL, 0);
+    test_rpc_send(rpc, &nothing.base);
+    test_rpc_flush(conns[0]);
+    ck_assert(amdi_listener_is_open(server->listeners));
+
+    amdrpc_server_drain(server);
+    while (amdi_listener_is_open(server->listeners)) {
+        (void)sched_yield();
+    }
+    test_rpc_end(rpc);
+
+    test_rpc_expect(rpc, AMDRPC_STATUS_OK);
+    response = (Grpc__Channelz__V1__GetServersResponse *)test_rpc_take(
+            rpc, &grpc__channelz__v1__get_servers_response__descriptor);
+    ck_assert_uint_eq(response->n_server, 1);
+    ck_assert_uint_eq(response->server[0]->n_listen_socket, 0);
+    grpc__channelz__v1__get_servers_response__free_unpacked(response, NULL);
+}
+END_TEST
+
 static Suite *
 channelz_suite(void)
 {
@@ -246,6 +276,7 @@ channelz_suite(void)
     tcase_add_test(sockets, connection_of_any_loop_is_found);
     tcase_add_test(sockets, peer_that_goes_away_leaves_its_call_to_end);
     tcase_add_test(sockets, call_that_is_cancelled_on_its_tour_ends);
+    tcase_add_test(sockets, listener_is_told_of_until_it_is_closed);
     suite_add_tcase(suite, sockets);
     return suite;
 }
