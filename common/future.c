@@ -35,6 +35,7 @@ struct future_callback {
 
 struct amdrpc_future {
     atomic_uint nrefs;
+    _Atomic(char *) name;             // NULL: none yet; owned
     struct amdi_future_work work;     // arg: owned until it is given back
     struct amdi_future_result result; // written once, before the state says so;
                                       // but the pointer is under the mutex
@@ -157,6 +158,7 @@ future_destroy(amdrpc_future *future)
         future_release_work(future); // the work never began, or gave up
     }
     future_result_destroy(&future->result);
+    amdi_free(atomic_load_explicit(&future->name, memory_order_relaxed));
     if (future->fd >= 0) {
         (void)close(future->fd); // nothing was written that could be lost
     }
@@ -318,6 +320,27 @@ amdrpc_future_then(amdrpc_future *future, amdrpc_future_fn fn, void *arg)
         fn(future, arg);
     }
     return AMDRPC_OK;
+}
+
+amdrpc_err
+amdi_future_set_name(amdrpc_future *future, const char *name)
+{
+    char *copy = amdi_strdup(name);
+
+    if (copy == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    amdi_assert(amdi_future_get_name(future) == NULL);
+    atomic_store_explicit(&future->name, copy, memory_order_release);
+    return AMDRPC_OK;
+}
+
+const char *
+amdi_future_get_name(const amdrpc_future *future)
+{
+    return future == NULL
+            ? NULL
+            : atomic_load_explicit(&future->name, memory_order_acquire);
 }
 
 bool

@@ -61,6 +61,18 @@ AMDRPC_NODISCARD amdrpc_err amdi_future_create(
 bool amdi_future_complete_take(
         amdrpc_future *future, const struct amdi_future_result *result);
 
+/**
+ * Gives the future a name, once; it can be asked for from any thread at once.
+ *
+ * @name    copied
+ * Errors:  AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_future_set_name(
+        amdrpc_future *future, const char *name);
+
+/** The name, borrowed from the future; NULL for none. NULL is accepted. */
+const char *amdi_future_get_name(const amdrpc_future *future);
+
 /** Calls work.help; false when there is none. Thread: any but a loop's. */
 bool amdi_future_help(amdrpc_future *future);
 

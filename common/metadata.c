@@ -200,6 +200,22 @@ amdrpc_metadata_add_text(
     return amdrpc_metadata_add(metadata, name, value, strlen(value));
 }
 
+amdrpc_err
+amdi_metadata_copy(
+        struct amdrpc_metadata *metadata, const amdrpc_metadata *from)
+{
+    for (size_t i = 0; i < amdrpc_metadata_count(from); i++) {
+        const amdrpc_metadata_field *field = amdrpc_metadata_at(from, i);
+        amdrpc_err err = amdrpc_metadata_add(
+                metadata, field->name, field->value, field->value_len);
+
+        if (err != AMDRPC_OK) {
+            return err;
+        }
+    }
+    return AMDRPC_OK;
+}
+
 size_t
 amdrpc_metadata_count(const amdrpc_metadata *metadata)
 {

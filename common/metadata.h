@@ -39,6 +39,13 @@ AMDRPC_NODISCARD amdrpc_err amdi_metadata_add_own(
         struct amdrpc_metadata *metadata, const char *name, const void *value,
         size_t value_len);
 
+/**
+ * Adds every field of another list that users may send; NULL: none.
+ * Errors: as amdrpc_metadata_add
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_metadata_copy(
+        struct amdrpc_metadata *metadata, const amdrpc_metadata *from);
+
 /** Tells whether users may send a field of that name and value. */
 bool amdi_metadata_is_valid(
         const char *name, const void *value, size_t value_len);

@@ -141,6 +141,17 @@ START_TEST(future_that_never_was_tells_nothing)
 }
 END_TEST
 
+START_TEST(name_is_told_once_it_is_given)
+{
+    ck_assert_ptr_null(amdi_future_get_name(work.future));
+
+    ck_assert_int_eq(amdi_future_set_name(work.future, "it"), AMDRPC_OK);
+
+    ck_assert_str_eq(amdi_future_get_name(work.future), "it");
+    ck_assert_ptr_null(amdi_future_get_name(NULL));
+}
+END_TEST
+
 START_TEST(only_the_first_completion_counts)
 {
     ck_assert(work_complete(AMDRPC_STATUS_ABORTED));
@@ -390,6 +401,9 @@ future_make(void *unused)
 
     (void)unused;
     if (err == AMDRPC_OK) {
+        err = amdi_future_set_name(future, "it");
+    }
+    if (err == AMDRPC_OK) {
         err = amdrpc_future_then(future, future_on_done, &counts);
         amdrpc_future_cancel(future);
         ck_assert_int_eq(counts.ncalls, err == AMDRPC_OK);
@@ -400,7 +414,7 @@ future_make(void *unused)
 
 START_TEST(failed_allocation_is_an_error_and_leaks_nothing)
 {
-    ck_assert_uint_eq(test_sweep_allocations(future_make, NULL), 2);
+    ck_assert_uint_eq(test_sweep_allocations(future_make, NULL), 3);
 }
 END_TEST
 
@@ -415,6 +429,7 @@ future_add_completion_tests(Suite *suite)
     tcase_add_test(completion, completed_future_tells_its_result);
     tcase_add_test(completion, failed_future_tells_no_message);
     tcase_add_test(completion, future_that_never_was_tells_nothing);
+    tcase_add_test(completion, name_is_told_once_it_is_given);
     tcase_add_test(completion, only_the_first_completion_counts);
     tcase_add_test(completion, result_is_destroyed_with_the_last_reference);
     tcase_add_test(completion, work_is_given_back_when_complete);
