@@ -229,6 +229,7 @@ amdi_channel_init_calls(struct amdrpc_channel *channel)
     amdi_list_init(&channel->draining);
     amdi_list_init(&channel->waiting);
     amdi_list_init(&channel->retrying);
+    amdi_list_init(&channel->operations);
     amdi_list_init(&channel->telling);
     amdi_list_init(&channel->reaping);
     amdi_hook_init(&channel->serve_hook, channel_on_serve);

@@ -13,6 +13,7 @@
 
 #include "client/client_conn.h"
 #include "client/keepalive.h"
+#include "client/operation/operation.h"
 #include "common/alloc.h"
 #include "common/log.h"
 
@@ -218,6 +219,7 @@ static void
 channel_stop(struct amdrpc_channel *channel)
 {
     channel->state = CHANNEL_STOPPING;
+    amdi_operation_stop_all(channel);
     amdi_channel_end_waiting(channel);
     for (uint32_t i = 0; i < channel->options.connections; i++) {
         amdi_link_stop(&channel->links[i]);

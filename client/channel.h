@@ -68,8 +68,9 @@ struct amdrpc_channel {
     struct amdi_list draining; // connections that only finish their calls
     struct amdi_list waiting;  // calls without a connection, in their order
     struct amdi_list retrying; // calls that wait for their next attempt's time
-    struct amdi_list telling;  // calls with something to tell their user
-    struct amdi_list reaping;  // calls to free at the end of this turn
+    struct amdi_list operations; // that their futures stand for
+    struct amdi_list telling;    // calls with something to tell their user
+    struct amdi_list reaping;    // calls to free at the end of this turn
     struct amdi_hook serve_hook;
     struct amdi_hook tell_hook;
     struct amdi_hook reap_hook;
