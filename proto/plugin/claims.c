@@ -47,12 +47,12 @@ static void
 claim_method(struct gen *gen, struct claim **claims,
         const struct gen_service *service, const struct gen_method *method)
 {
-    static const char *const unary[] = {
-            "", "_future", "_result", "_reply", NULL};
+    static const char *const unary[] = {"", "_future", "_result", "_reply",
+            "_submit", "_future_from_name", NULL};
     static const char *const client_streaming[] = {"_start", "_client_send",
             "_client_recv", "_result", "_recv", "_reply", NULL};
-    static const char *const server_streaming[] = {
-            "_start", "_client_recv", "_send", NULL};
+    static const char *const server_streaming[] = {"_start", "_client_recv",
+            "_send", "_submit", "_future_from_name", NULL};
     static const char *const bidi_streaming[] = {
             "_start", "_client_send", "_client_recv", "_recv", "_send", NULL};
     const char *const *endings = unary;

@@ -74,6 +74,28 @@ write_recv_head(FILE *out, const struct gen_method *method, const char *between)
 }
 
 static void
+write_submit_head(
+        FILE *out, const struct gen_method *method, const char *between)
+{
+    fprintf(out,
+            "amdrpc_err%s%s_submit(\n        amdrpc_channel *channel, const %s "
+            "*request,\n        const amdrpc_operation_options *options, "
+            "amdrpc_future **out)",
+            between, method->prefix, method->input);
+}
+
+static void
+write_from_name_head(
+        FILE *out, const struct gen_method *method, const char *between)
+{
+    fprintf(out,
+            "amdrpc_err%s%s_future_from_name(\n        amdrpc_channel "
+            "*channel, const char *name,\n        const "
+            "amdrpc_operation_options *options, amdrpc_future **out)",
+            between, method->prefix);
+}
+
+static void
 declare_unary(FILE *out, const struct gen_method *method)
 {
     fputs("\n/**\n"
@@ -113,6 +135,21 @@ declare_stream(FILE *out, const struct gen_method *method)
     fputs(";\n", out);
 }
 
+/* What runs as an operation: all without a request stream. */
+static void
+declare_operation(FILE *out, const struct gen_method *method)
+{
+    fputs("\n/** Submits an operation; as amdrpc_operation_submit. */\n"
+          "AMDRPC_NODISCARD ",
+            out);
+    write_submit_head(out, method, " ");
+    fputs(";\n\n/** Comes back to one; as amdrpc_future_from_name. */\n"
+          "AMDRPC_NODISCARD ",
+            out);
+    write_from_name_head(out, method, " ");
+    fputs(";\n", out);
+}
+
 static void
 declare_method(FILE *out, const struct gen_method *method)
 {
@@ -120,6 +157,9 @@ declare_method(FILE *out, const struct gen_method *method)
         declare_unary(out, method);
     } else {
         declare_stream(out, method);
+    }
+    if (!method->request_stream) {
+        declare_operation(out, method);
     }
     if (!method->response_stream) {
         fputs("\n/** The response of a call that ended OK, else NULL; borrowed "
@@ -136,7 +176,8 @@ gen_write_client_header(struct gen *gen, const struct gen_model *model)
     struct gen_file file;
 
     if (!gen_write_open_header(gen, model, ".amdrpc-client.h",
-                "#include <amdrpc/client.h>\n\n", &file)) {
+                "#include <amdrpc/client.h>\n#include <amdrpc/operation.h>\n\n",
+                &file)) {
         return;
     }
     for (size_t i = 0; i < model->nservices; i++) {
@@ -266,6 +307,25 @@ define_stream(FILE *out, const struct gen_service *service,
 }
 
 static void
+define_operation(FILE *out, const struct gen_service *service,
+        const struct gen_method *method)
+{
+    fputs("\n", out);
+    write_submit_head(out, method, "\n");
+    fprintf(out,
+            "\n{\n    return amdrpc_operation_submit(channel,\n"
+            "            &%s_service.methods[%s],\n"
+            "            &request->base, options, out);\n}\n\n",
+            service->prefix, method->index);
+    write_from_name_head(out, method, "\n");
+    fprintf(out,
+            "\n{\n    return amdrpc_future_from_name(channel,\n"
+            "            &%s_service.methods[%s],\n"
+            "            name, options, out);\n}\n",
+            service->prefix, method->index);
+}
+
+static void
 define_method(FILE *out, const struct gen_service *service,
         const struct gen_method *method)
 {
@@ -273,6 +333,9 @@ define_method(FILE *out, const struct gen_service *service,
         define_unary(out, service, method);
     } else {
         define_stream(out, service, method);
+    }
+    if (!method->request_stream) {
+        define_operation(out, service, method);
     }
     if (!method->response_stream) {
         fputs("\n", out);

@@ -137,9 +137,31 @@ amdrpc_channel_call(amdrpc_channel *channel, const amdrpc_method_desc *method,
     return err;
 }
 
+static const char *named; // the operation that was asked for
+
+amdrpc_err
+amdrpc_operation_submit(amdrpc_channel *channel,
+        const amdrpc_method_desc *method, const ProtobufCMessage *request,
+        const amdrpc_operation_options *options, amdrpc_future **out)
+{
+    ck_assert_ptr_null(options);
+    return amdrpc_channel_call(channel, method, request, NULL, out);
+}
+
+amdrpc_err
+amdrpc_future_from_name(amdrpc_channel *channel,
+        const amdrpc_method_desc *method, const char *name,
+        const amdrpc_operation_options *options, amdrpc_future **out)
+{
+    named = name;
+    ck_assert_ptr_null(options);
+    return amdrpc_channel_call(channel, method, NULL, NULL, out);
+}
+
 static void
 setup(void)
 {
+    named = NULL;
     memset(invoke, 0, sizeof(invoke));
     added_handlers = NULL;
     sent = NULL;
@@ -364,6 +386,33 @@ START_TEST(future_call_hands_its_future_over)
 }
 END_TEST
 
+START_TEST(submission_hands_its_request_over)
+{
+    Google__Protobuf__Empty request = GOOGLE__PROTOBUF__EMPTY__INIT;
+    amdrpc_future *future = NULL;
+
+    ck_assert_int_eq(amdrpc_test_odd_v1_http_svc_class__submit(
+                             CHANNEL, &request, NULL, &future),
+            AMDRPC_OK);
+    ck_assert_ptr_eq(called, method_at(AMDRPC_TEST_ODD_V1_HTTP_SVC_CLASS_));
+    ck_assert_ptr_eq(requested, &request.base);
+    amdrpc_future_unref(future);
+}
+END_TEST
+
+START_TEST(response_stream_is_come_back_to_by_its_name)
+{
+    amdrpc_future *future = NULL;
+
+    ck_assert_int_eq(amdrpc_test_odd_v1_http_svc_watch_future_from_name(
+                             CHANNEL, "operations/7", NULL, &future),
+            AMDRPC_OK);
+    ck_assert_ptr_eq(called, method_at(AMDRPC_TEST_ODD_V1_HTTP_SVC_WATCH));
+    ck_assert_str_eq(named, "operations/7");
+    amdrpc_future_unref(future);
+}
+END_TEST
+
 START_TEST(server_stream_starts_with_its_request)
 {
     Google__Protobuf__Empty request = GOOGLE__PROTOBUF__EMPTY__INIT;
@@ -452,6 +501,8 @@ generated_suite(void)
     tcase_add_test(calls, blocking_call_that_cannot_start_has_a_status);
     tcase_add_test(calls, blocking_call_needs_no_future);
     tcase_add_test(calls, future_call_hands_its_future_over);
+    tcase_add_test(calls, submission_hands_its_request_over);
+    tcase_add_test(calls, response_stream_is_come_back_to_by_its_name);
     tcase_add_test(calls, server_stream_starts_with_its_request);
     tcase_add_test(calls, stream_whose_request_cannot_be_sent_is_dropped);
     tcase_add_test(calls, request_stream_sends_typed_messages);

@@ -87,6 +87,17 @@ message M {}
 service S { rpc Service(M) returns (M); }
 PROTO
 
+refused "a method that takes the name of a submission" submit.proto \
+    'odd.S.Job and odd.S.JobSubmit would share the name "odd_s_job_submit"' <<'PROTO'
+syntax = "proto3";
+package odd;
+message M {}
+service S {
+  rpc Job(M) returns (stream M);
+  rpc JobSubmit(M) returns (M);
+}
+PROTO
+
 refused "another name for the C package" package.proto \
     "package.proto: the option (pb_c_file).c_package" <<'PROTO'
 syntax = "proto3";
