@@ -32,7 +32,7 @@ def closed(attacker):
 
 
 def slow_preface(daemon):
-    with Attacker(daemon.port, greet=False) as silent, Attacker(daemon.port, greet=False) as slow:
+    with Attacker(daemon, greet=False) as silent, Attacker(daemon, greet=False) as slow:
         slow.send(http2.PREFACE[:10])
         outcome = closed(silent)
         slow.wait_closed()
@@ -40,17 +40,17 @@ def slow_preface(daemon):
 
 
 def slow_settings(daemon):
-    with Attacker(daemon.port, greet=False) as attacker:
+    with Attacker(daemon, greet=False) as attacker:
         attacker.send(http2.PREFACE)
         return closed(attacker)
 
 
 def slow_header(daemon):
     """A HEADERS frame that comes byte by byte, and one without its end."""
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(http2.headers(1, ECHO)[:40])
         outcome = closed(attacker)
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(http2.headers(1, ECHO, flags=0))
         attacker.wait_closed()
     return outcome
@@ -59,7 +59,7 @@ def slow_header(daemon):
 def slow_trickle(daemon):
     """Bytes come all the time, but the frame does not end."""
     wire = http2.headers(1, ECHO, extra=[(b"a", b"b" * 10000)])
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         started = time.monotonic()
         at = 0
         while not attacker.is_closed and at < len(wire) - 1:
@@ -72,14 +72,14 @@ def slow_trickle(daemon):
 
 
 def slow_body(daemon):
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(http2.headers(1, ECHO) + http2.data(1, b"\0\0\0\0\5he", 0))
         return timed(attacker, "status", lambda: 1 in attacker.statuses or 1 in attacker.resets)
 
 
 def window_never_opens(daemon):
     """The connection is fine; the stream is never let go on."""
-    with Attacker(daemon.port, settings=[(4, 0)]) as attacker:
+    with Attacker(daemon, settings=[(4, 0)]) as attacker:
         attacker.send(http2.call(1, COUNT, b"\x08\x64\x10\x64"))
         return timed(attacker, "stream ended", lambda: 1 in attacker.resets or 1 in attacker.statuses)
 
@@ -88,8 +88,9 @@ def never_reading(daemon):
     """Windows wide open, and nothing is read from the socket."""
     request = b"\x08" + varint(1000000) + b"\x10" + varint(16000)
     settings = [(4, 0x7FFFFFFF)]
-    with Attacker(daemon.port, settings=settings, receive_buffer=4096) as attacker:
+    with Attacker(daemon, settings=settings, receive_buffer=4096) as attacker:
         attacker.send(http2.window(0, 0x7FFF0000))
+        attacker.wait_pong()  # it has been accepted, and counts
         attacker.send(b"".join(http2.call(n, COUNT, request) for n in range(1, 40, 2)))
         fds = daemon.fds()
         started = time.monotonic()
@@ -102,7 +103,7 @@ def never_reading(daemon):
 
 
 def idle(daemon):
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         outcome = timed(attacker, "GOAWAY", lambda: attacker.goaway)
         return f"{outcome} {attacker.goaway[1]!r}"
 
