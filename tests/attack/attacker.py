@@ -2,6 +2,7 @@
 import re
 import select
 import socket
+import ssl
 import struct
 import time
 
@@ -23,14 +24,17 @@ class Timeout(Exception):
 class Attacker:
     """What the server said stands in its fields, as far as it was read."""
 
-    def __init__(self, port, settings=(), greet=True, receive_buffer=0):
+    def __init__(self, daemon, settings=(), greet=True, receive_buffer=0):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind((ADDRESS, 0))
         self.socket.settimeout(SECONDS)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect(("127.0.0.1", daemon.port))
+        if daemon.certificates:
+            context = daemon.certificates.context()
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.partial = b""
         self.is_closed = False
         self.goaway = None  # code and text
@@ -60,7 +64,7 @@ class Attacker:
         try:
             self.socket.sendall(data)
             return True
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             return False
 
     def flood(self, data, times, chunk=64 * 1024):
@@ -100,13 +104,19 @@ class Attacker:
             self.partial = self.partial[9 + size :]
             self.take(kind, flags, stream, payload)
 
+    def is_readable(self, seconds):
+        # TLS may have taken in more than was asked for.
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
+        return bool(select.select([self.socket], [], [], seconds)[0])
+
     def read_some(self, seconds):
         """Reads what comes next; false when nothing came in time."""
-        if self.is_closed or not select.select([self.socket], [], [], seconds)[0]:
+        if self.is_closed or not self.is_readable(seconds):
             return False
         try:
             data = self.socket.recv(1 << 16)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             data = b""
         self.is_closed = not data
         self.take_all(data)

@@ -29,12 +29,12 @@ def open_and_abort(daemon):
     """Half of them say something first, which the server then cannot answer."""
     fds = daemon.fds()
     for n in range(CONNECTIONS):
-        attacker = Attacker(daemon.port, greet=n % 2 == 0)
+        attacker = Attacker(daemon, greet=n % 2 == 0)
         if n % 4 == 0:
             attacker.send(http2.call(1, SLEEP, b"\x08\xe0\xd4\x03"))
         attacker.abort()
     wait_for("the end of the connections", lambda: daemon.fds() <= fds)
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         still_serves(attacker, 1)
     return f"{CONNECTIONS} aborted, none left"
 
@@ -46,14 +46,14 @@ def out_of_descriptors(daemon):
         wait_for("as many as can be", lambda: daemon.fds() >= MAX_FDS - 16)
         before = daemon.cpu_seconds()
         # A loop that spins would use up all of this while.
-        with Attacker(daemon.port, greet=False) as attacker:
+        with Attacker(daemon, greet=False) as attacker:
             attacker.read_some(0.3)
         spent = daemon.cpu_seconds() - before
         expect(spent < 0.25, f"{spent:.2f} s of CPU while full")
         for connection in held:
             connection.close()
         wait_for("room", lambda: daemon.fds() < MAX_FDS - 16)
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         still_serves(attacker, 1)
     return f"5 x {3 * MAX_FDS} for {MAX_FDS} descriptors, then served"
 

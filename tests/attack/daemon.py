@@ -16,14 +16,20 @@ HERE = pathlib.Path(__file__).parent
 class Daemon:
     """A daemon with the bench module on a port of its own, and its client."""
 
-    def __init__(self, program, *args, max_fds=None):
+    def __init__(self, program, *args, max_fds=None, certificates=None):
+        self.program = program
+        self.certificates = certificates  # with them it listens for TLS
         self.folder = tempfile.TemporaryDirectory()
         port_file = os.path.join(self.folder.name, "port")
         self.log_path = os.path.join(self.folder.name, "log")
         # A small quarantine, so that a sanitizer leaves memory measurable.
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"
-        command = [program, "--listen", "127.0.0.1:0", "--port-file", port_file, "--module", "bench"]
+        command = [program, "--port-file", port_file, "--module", "bench"]
+        if certificates:
+            command += ["--listen", "127.0.0.1:0 tls", *certificates.flags()]
+        else:
+            command += ["--listen", "127.0.0.1:0"]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [*command, *args],
@@ -45,8 +51,9 @@ class Daemon:
         """A good client, of other daemons too."""
         ports = [self.port, *(other.port for other in others)]
         target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
+        ca = [self.certificates.ca] if self.certificates else []
         self.client = subprocess.Popen(
-            [sys.executable, str(HERE / "good_client.py"), target],
+            [sys.executable, str(HERE / "good_client.py"), target, *ca],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -80,6 +87,9 @@ class Daemon:
 
     def log(self):
         return pathlib.Path(self.log_path).read_text(errors="replace")
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)

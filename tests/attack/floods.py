@@ -23,7 +23,7 @@ def expect_calm(attacker, what):
 
 
 def flood(daemon, frame, times, before=b"", settings=()):
-    with Attacker(daemon.port, settings) as attacker:
+    with Attacker(daemon, settings) as attacker:
         attacker.send(before)
         attacker.flood(frame, times)
         return expect_calm(attacker, "flood")
@@ -31,7 +31,7 @@ def flood(daemon, frame, times, before=b"", settings=()):
 
 def rapid_reset(daemon):
     """CVE-2023-44487: calls that are cancelled as soon as they are made."""
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         for stream in range(1, 6001, 2):
             if not attacker.send(http2.call(stream, BLOCK, LONG) + http2.rst(stream)):
                 break
@@ -45,7 +45,7 @@ def made_you_reset(daemon):
         lambda stream: http2.window(stream, 0x7FFFFFFF) * 2,
         lambda stream: http2.data(stream, b"more"),
     )
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         for n in range(1000):
             stream = 2 * n + 1
             if not attacker.send(http2.call(stream, BLOCK, LONG) + faults[n % 3](stream)):
@@ -57,7 +57,7 @@ def made_you_reset(daemon):
 
 def too_many_streams(daemon):
     """Calls over the limit are refused, and not without end."""
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         for stream in range(1, 6001, 2):
             if not attacker.send(http2.call(stream, SLEEP, LONG)):
                 break
@@ -113,7 +113,7 @@ def headers_on_ended_stream_flood(daemon):
 
 def data_on_ended_stream_flood(daemon):
     """Bytes that nobody takes give the window back, and come again."""
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(http2.call(1, SLEEP, LONG) + http2.rst(1))
         attacker.flood(http2.data(1, b"x", 0), 60000)
         return expect_calm(attacker, "DATA")
@@ -130,7 +130,7 @@ def settings_answer_flood(daemon):
 
 def continuation_flood(daemon):
     """CVE-2024-28182"""
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(http2.frame(http2.HEADERS, 0, 1, http2.fields(SLEEP)))
         attacker.flood(http2.frame(http2.CONTINUATION, 0, 1), 9, chunk=1)
         return expect_calm(attacker, "CONTINUATION")

@@ -1,9 +1,10 @@
-"""A well-behaved client that calls all the time: good_client.py TARGET
+"""A well-behaved client that calls all the time: good_client.py TARGET [CA_FILE]
 
 Each line on stdin asks for what happened since the last one, as a line of
 JSON. Its end ends the client.
 """
 import json
+import pathlib
 import sys
 import threading
 import time
@@ -15,10 +16,15 @@ SECONDS = 20
 
 
 class Caller(threading.Thread):
-    def __init__(self, target):
+    def __init__(self, target, ca_file=None):
         super().__init__(daemon=True)
-        self.options = [("grpc.lb_policy_name", "round_robin"), ("grpc.enable_retries", 0)]
-        self.channel = grpc.insecure_channel(target, options=self.options)
+        options = [("grpc.lb_policy_name", "round_robin"), ("grpc.enable_retries", 0)]
+        if ca_file:
+            credentials = grpc.ssl_channel_credentials(pathlib.Path(ca_file).read_bytes())
+            options.append(("grpc.ssl_target_name_override", "localhost"))
+            self.channel = grpc.secure_channel(target, credentials, options=options)
+        else:
+            self.channel = grpc.insecure_channel(target, options=options)
         self.mutex = threading.Lock()
         self.times = []
         self.failures = []
@@ -52,7 +58,7 @@ class Caller(threading.Thread):
 
 
 def main():
-    caller = Caller(sys.argv[1])
+    caller = Caller(*sys.argv[1:])
     caller.start()
     for _ in sys.stdin:
         print(json.dumps(caller.take()), flush=True)

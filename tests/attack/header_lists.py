@@ -29,7 +29,7 @@ def still_serves(attacker, stream):
 def hpack_bomb(daemon):
     """CVE-2026-49975: a byte on the wire that stands for four thousand."""
     bomb = http2.fields(ECHO) + http2.literal(b"a", b"b" * 3900, kind=0x40) + b"\xbe" * 120000
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         for stream in range(1, 40, 2):
             attacker.send(blocks(stream, bomb))
             status = attacker.wait_status(stream)
@@ -41,7 +41,7 @@ def hpack_bomb(daemon):
 def large_list(daemon, size):
     """Fields of 1000 bytes that make up a list of that size."""
     extra = [(b"x-%d" % n, b"v" * 1000) for n in range(size // 1024)]
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(blocks(1, http2.fields(ECHO, extra)))
         status = attacker.wait_status(1)
         expect(status in (RESOURCE_EXHAUSTED, None), f"{status}: {attacker}")
@@ -54,7 +54,7 @@ def list_of_63k(daemon):
 
 
 def many_fields(daemon):
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(blocks(1, http2.fields(ECHO, [(b"a", b"b")] * 200)))
         status = attacker.wait_status(1)
         expect(status in (RESOURCE_EXHAUSTED, None), f"{status}: {attacker}")
@@ -77,7 +77,7 @@ def odd_headers(daemon):
             (b"x-long", b"y" * 9000),
         )
     )
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(blocks(1, odd))
         status = attacker.wait_status(1)
         expect(status != 0, f"{status}: {attacker}")
@@ -102,7 +102,7 @@ BROKEN = {
 
 def broken_blocks(daemon):
     for name, block in BROKEN.items():
-        with Attacker(daemon.port) as attacker:
+        with Attacker(daemon) as attacker:
             attacker.send(blocks(1, block))
             goaway = attacker.wait_closed()
             expect(goaway is not None and goaway[0] == COMPRESSION_ERROR, f"{name}: {attacker}")
@@ -116,7 +116,7 @@ def costly_blocks(daemon):
     before = daemon.cpu_seconds()
     for block in (resizes + http2.fields(ECHO), http2.fields(ECHO) + padded):
         for _ in range(20):
-            with Attacker(daemon.port) as attacker:
+            with Attacker(daemon) as attacker:
                 attacker.send(blocks(1, block))
                 attacker.wait("answer", lambda: 1 in attacker.statuses or attacker.resets)
     spent = daemon.cpu_seconds() - before

@@ -15,7 +15,7 @@ INITIAL_WINDOW = 4
 
 
 def claim_of_4_gib(daemon):
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         for stream in range(1, 200, 2):
             attacker.send(http2.headers(stream, ECHO))
             attacker.send(http2.data(stream, b"\0\xff\xff\xff\xff", 0))
@@ -26,7 +26,7 @@ def claim_of_4_gib(daemon):
 
 def partial_messages(daemon):
     """Each claims the 4 MiB that are allowed, and sends what the window lets."""
-    attackers = [Attacker(daemon.port) for _ in range(10)]
+    attackers = [Attacker(daemon) for _ in range(10)]
     for attacker in attackers:
         for stream in range(1, 256, 2):
             attacker.send(http2.headers(stream, ECHO))
@@ -53,7 +53,7 @@ def send_large(attacker, stream, path, body, extra=()):
 
 def gzip_bomb(daemon):
     bomb = gzip.compress(b"\0" * 64 * 1024 * 1024)
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         body = http2.message(bomb, compressed=1)
         send_large(attacker, 1, ECHO, body, extra=[(b"grpc-encoding", b"gzip")])
         status = attacker.wait_status(1)
@@ -91,7 +91,7 @@ BROKEN = {
 
 
 def broken_messages(daemon):
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         for n, (name, (path, body, statuses)) in enumerate(BROKEN.items()):
             stream = 2 * n + 1
             attacker.send(http2.headers(stream, path))
@@ -108,7 +108,7 @@ def broken_messages(daemon):
 def zero_window(daemon):
     """Calls with much to say to a client that wants nothing of it."""
     request = b"\x08" + varint(100000) + b"\x10" + varint(1000)
-    with Attacker(daemon.port, settings=[(INITIAL_WINDOW, 0)]) as attacker:
+    with Attacker(daemon, settings=[(INITIAL_WINDOW, 0)]) as attacker:
         for stream in range(1, 200, 2):
             attacker.send(http2.call(stream, COUNT, request))
         expect(attacker.wait_pong(), f"hung up: {attacker}")
@@ -120,7 +120,7 @@ def one_byte_window(daemon):
     """Three messages, a byte at a time."""
     request = b"\x08\x03\x10\x14"
     size = 3 * (5 + 22) + 2 * 2  # of message 0 the number is left out
-    with Attacker(daemon.port, settings=[(INITIAL_WINDOW, 1)]) as attacker:
+    with Attacker(daemon, settings=[(INITIAL_WINDOW, 1)]) as attacker:
         attacker.send(http2.call(1, COUNT, request))
         for n in range(1, size + 1):
             attacker.wait("byte", lambda n=n: len(attacker.bodies.get(1, b"")) >= n)
@@ -132,7 +132,7 @@ def one_byte_window(daemon):
 
 def many_calls(daemon):
     """10,000 calls on one connection, a hundred at a time."""
-    with Attacker(daemon.port) as attacker:
+    with Attacker(daemon) as attacker:
         attacker.send(http2.window(0, 1 << 30))
         for first in range(1, 20001, 200):
             streams = range(first, first + 200, 2)

@@ -8,6 +8,7 @@ times of the good client are told, not judged.
 """
 import pathlib
 import sys
+import tempfile
 import time
 import unittest
 
@@ -18,9 +19,12 @@ import connections
 import floods
 import header_lists
 import http2
+import lifecycle
 import messages
 import slowness
+import tls
 from attacker import Attacker
+from certificates import Certificates
 from daemon import Daemon, wait_for
 
 try:
@@ -44,10 +48,15 @@ def print_row(name, good, before_kb, after_kb, outcome):
     )
 
 
+def over_tls(attacks):
+    """The same, named for the table."""
+    return [(f"TLS: {name}", function) for name, function in attacks]
+
+
 @unittest.skipIf(grpc is None, "python3-grpcio is not installed")
 class AttackTest(unittest.TestCase):
-    def start(self, *args, max_fds=None):
-        daemon = Daemon(AMDRPCD, *args, max_fds=max_fds)
+    def start(self, *args, max_fds=None, certificates=None):
+        daemon = Daemon(AMDRPCD, *args, max_fds=max_fds, certificates=certificates)
         self.addCleanup(daemon.cleanup)
         daemon.start_client()
         return daemon
@@ -108,15 +117,56 @@ class AttackTest(unittest.TestCase):
         daemon = self.start(max_fds=connections.MAX_FDS)
         self.attack_all(daemon, connections.DESCRIPTOR_ATTACKS)
 
+    def start_tls(self, *args):
+        certificates = Certificates()
+        self.addCleanup(certificates.cleanup)
+        return self.start(*args, certificates=certificates)
+
+    def test_tls(self):
+        self.attack_all(self.start_tls(*tls.FLAGS), tls.ATTACKS)
+
+    def test_frames_over_tls(self):
+        self.attack_all(self.start_tls(), over_tls(floods.ATTACKS))
+
+    def test_header_lists_over_tls(self):
+        self.attack_all(self.start_tls(), over_tls(header_lists.ATTACKS))
+
+    def test_messages_over_tls(self):
+        self.attack_all(self.start_tls(), over_tls(messages.ATTACKS))
+
+    def test_slowness_over_tls(self):
+        self.attack_all(self.start_tls(*slowness.FLAGS), over_tls(slowness.ATTACKS))
+
+    def test_lifecycle(self):
+        self.attack_all(self.start(), lifecycle.ATTACKS)
+
+    def test_reload_under_load(self):
+        self.attack_all(self.start_tls(), lifecycle.TLS_ATTACKS)
+
+    def test_stuck_workers(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".ini") as settings:
+            settings.write(lifecycle.STUCK_SETTINGS)
+            settings.flush()
+            daemon = self.start("--config", settings.name)
+            self.attack_all(daemon, lifecycle.STUCK_ATTACKS)
+
     def test_drain_under_load(self):
+        self.drain_under_load("drain under load")
+
+    def test_drain_under_load_over_tls(self):
+        certificates = Certificates()
+        self.addCleanup(certificates.cleanup)
+        self.drain_under_load("TLS: drain under load", certificates)
+
+    def drain_under_load(self, name, certificates=None):
         """One of two daemons goes: no call fails, and what runs is finished."""
-        stays = Daemon(AMDRPCD)
+        stays = Daemon(AMDRPCD, certificates=certificates)
         self.addCleanup(stays.cleanup)
-        goes = Daemon(AMDRPCD)
+        goes = Daemon(AMDRPCD, certificates=certificates)
         self.addCleanup(goes.cleanup)
         goes.start_client(stays)
         before_kb = goes.rss_kb()
-        with Attacker(goes.port) as attacker:
+        with Attacker(goes) as attacker:
             streams = range(1, 100, 2)
             for stream in streams:
                 attacker.send(http2.call(stream, floods.SLEEP, b"\x08\xc8\x01"))
@@ -127,7 +177,7 @@ class AttackTest(unittest.TestCase):
         self.assertEqual(goes.process.wait(30), 0, goes.log()[-2000:])
         wait_for("good calls", lambda: self.keep(goes)["calls"] >= 10)
         self.assertEqual(self.good["failures"], [])
-        print_row("drain under load", self.good, before_kb, 0, f"{len(streams)} running calls finished")
+        print_row(name, self.good, before_kb, 0, f"{len(streams)} running calls finished")
         self.assertEqual(goes.stop(), 0)
 
 
