@@ -33,7 +33,7 @@ done
 for program in amdrpc amdrpc-bench amdrpcd protoc-gen-amdrpc; do
     installed "bin/$program" >/dev/null
 done
-for module in bench checksum; do
+for module in bench checksum command; do
     installed "amdrpc/modules/$module.so" >/dev/null
 done
 for page in docs/man/*; do
