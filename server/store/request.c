@@ -52,10 +52,34 @@ amdi_request_is_write(const struct amdi_request *request)
     case AMDI_REQUEST_APPEND:
     case AMDI_REQUEST_FINISH:
     case AMDI_REQUEST_RETRY:
+    case AMDI_REQUEST_RELEASE:
     case AMDI_REQUEST_SWEEP:
         break;
     }
     return true;
+}
+
+bool
+amdi_request_is_holders(const struct amdi_request *request)
+{
+    switch (request->kind) {
+    case AMDI_REQUEST_BEAT:
+    case AMDI_REQUEST_APPEND:
+    case AMDI_REQUEST_FINISH:
+    case AMDI_REQUEST_RETRY:
+    case AMDI_REQUEST_RELEASE:
+        return true;
+    case AMDI_REQUEST_SUBMIT:
+    case AMDI_REQUEST_GET:
+    case AMDI_REQUEST_CANCEL:
+    case AMDI_REQUEST_REMOVE:
+    case AMDI_REQUEST_LIST:
+    case AMDI_REQUEST_LEASE:
+    case AMDI_REQUEST_SWEEP:
+    case AMDI_REQUEST_EVENTS:
+        break;
+    }
+    return false;
 }
 
 bool
@@ -132,6 +156,7 @@ request_deliver(struct amdi_task *task)
     case AMDI_REQUEST_APPEND:
     case AMDI_REQUEST_FINISH:
     case AMDI_REQUEST_RETRY:
+    case AMDI_REQUEST_RELEASE:
         request_deliver_op(request);
         break;
     }

@@ -24,6 +24,7 @@ enum amdi_request_kind {
     AMDI_REQUEST_APPEND,
     AMDI_REQUEST_FINISH,
     AMDI_REQUEST_RETRY,
+    AMDI_REQUEST_RELEASE,
     AMDI_REQUEST_SWEEP,
     AMDI_REQUEST_EVENTS,
 };
@@ -53,12 +54,12 @@ struct amdi_beat_request {
     int64_t lease_us;
 };
 
-/** APPEND, FINISH and RETRY: what the holder of a lease says. */
+/** APPEND, FINISH, RETRY and RELEASE: what the holder of a lease says. */
 struct amdi_fenced_request {
     struct amdi_fence fence;
     enum amdi_event_kind kind; // APPEND
     int code;                  // FINISH
-    int64_t ready_at_us;       // RETRY
+    int64_t ready_at_us;       // RETRY, RELEASE
     struct amdi_bytes data;    // APPEND: of the event; FINISH: the result;
                                // RETRY: why
     struct amdi_bytes status;  // FINISH
@@ -135,6 +136,12 @@ void amdi_request_destroy(struct amdi_request *request);
 
 /** Tells whether it changes anything. */
 bool amdi_request_is_write(const struct amdi_request *request);
+
+/**
+ * Tells whether it is what the holder of a lease says: bounded by the leases,
+ * and it is what empties the store, so that it is never refused as too much.
+ */
+bool amdi_request_is_holders(const struct amdi_request *request);
 
 /**
  * Copies bytes, and a NUL, into the arena; false when there is no memory. An

@@ -164,6 +164,7 @@ amdi_sql_apply(struct amdi_sql *sql, struct amdi_request *request)
             [AMDI_REQUEST_APPEND] = amdi_sql_append,
             [AMDI_REQUEST_FINISH] = amdi_sql_finish,
             [AMDI_REQUEST_RETRY] = amdi_sql_retry,
+            [AMDI_REQUEST_RELEASE] = amdi_sql_release,
             [AMDI_REQUEST_SWEEP] = amdi_sql_sweep,
             [AMDI_REQUEST_EVENTS] = amdi_sql_read_events,
     };

@@ -30,6 +30,7 @@ enum amdi_sql_id {
     AMDI_SQL_OP_EVENTS,
     AMDI_SQL_OP_END,
     AMDI_SQL_OP_REQUEUE,
+    AMDI_SQL_OP_RELEASE,
     AMDI_SQL_OP_CANCEL,
     AMDI_SQL_OP_DELETE,
     AMDI_SQL_OP_READY,
@@ -159,6 +160,8 @@ struct amdi_sql_head {
     uint64_t event_bytes;
     int64_t deadline_at_us;
     int64_t retain_us;
+    uint64_t nmessages;
+    uint32_t nreleased;
 };
 
 /** Reads it; false: there is none, or a failure. */
@@ -192,6 +195,7 @@ void amdi_sql_beat(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_append(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_finish(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_retry(struct amdi_sql *sql, struct amdi_request *request);
+void amdi_sql_release(struct amdi_sql *sql, struct amdi_request *request);
 
 /** Reads an operation whole; false: there is none, or a failure. */
 bool amdi_sql_read_op(struct amdi_sql *sql, struct amdi_request *request,

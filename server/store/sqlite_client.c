@@ -50,6 +50,8 @@ client_read_columns(struct amdi_sql *sql, struct amdi_request *request,
             .done_at_us = sqlite3_column_int64(stmt, 12),
             .expire_at_us = sqlite3_column_int64(stmt, 13),
     };
+    op->nmessages = (uint64_t)sqlite3_column_int64(stmt, 23);
+    op->nreleased = (uint32_t)sqlite3_column_int64(stmt, 24);
     amdi_sql_copy(sql, request, stmt, 14, &op->principal);
     amdi_sql_copy(sql, request, stmt, 15, &op->method);
     amdi_sql_copy(sql, request, stmt, 16, &op->owner);

@@ -32,6 +32,8 @@ amdi_sql_read_head(struct amdi_sql *sql, uint64_t id, struct amdi_sql_head *out)
                 .event_bytes = (uint64_t)sqlite3_column_int64(stmt, 7),
                 .deadline_at_us = sqlite3_column_int64(stmt, 8),
                 .retain_us = sqlite3_column_int64(stmt, 9),
+                .nmessages = (uint64_t)sqlite3_column_int64(stmt, 10),
+                .nreleased = (uint32_t)sqlite3_column_int64(stmt, 11),
         };
     }
     amdi_sql_reset(stmt);
@@ -68,6 +70,8 @@ amdi_sql_append_event(struct amdi_sql *sql, struct amdi_sql_head *head,
     head->event_bytes += data.len;
     if (kind == AMDI_EVENT_PROGRESS) {
         head->progress_seq = head->last_seq;
+    } else if (kind == AMDI_EVENT_MESSAGE) {
+        head->nmessages++;
     }
     (void)amdi_sql_run(sql,
             amdi_sql_bind(sql, AMDI_SQL_EVENT_INSERT, "iiiiib",
@@ -77,9 +81,10 @@ amdi_sql_append_event(struct amdi_sql *sql, struct amdi_sql_head *head,
         event_trim(sql, head);
     }
     (void)amdi_sql_run(sql,
-            amdi_sql_bind(sql, AMDI_SQL_OP_EVENTS, "iiiii", (int64_t)head->id,
+            amdi_sql_bind(sql, AMDI_SQL_OP_EVENTS, "iiiiii", (int64_t)head->id,
                     (int64_t)head->first_seq, (int64_t)head->last_seq,
-                    (int64_t)head->progress_seq, (int64_t)head->event_bytes));
+                    (int64_t)head->progress_seq, (int64_t)head->event_bytes,
+                    (int64_t)head->nmessages));
     amdi_sql_touch(sql, head->id);
 }
 

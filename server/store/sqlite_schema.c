@@ -55,6 +55,9 @@ static const char *const schema_steps[] = {
 
         "INSERT INTO meta VALUES ('list_secret', randomblob(32)),"
         " ('store_uuid', lower(hex(randomblob(16))));",
+
+        "ALTER TABLE op ADD COLUMN nmessages INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE op ADD COLUMN nreleased INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define NSTEPS ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))

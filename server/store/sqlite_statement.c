@@ -10,7 +10,7 @@
     " o.first_seq, o.last_seq, o.created_at, o.ready_at, o.started_at," \
     " o.deadline_at, o.done_at, o.expire_at, o.principal, o.method,"    \
     " o.owner, b.request_id, b.metadata, b.result, b.status, e.data,"   \
-    " CASE WHEN ?2 THEN b.payload END"
+    " CASE WHEN ?2 THEN b.payload END, o.nmessages, o.nreleased"
 
 static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_BEGIN] = "BEGIN",
@@ -37,7 +37,8 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                 " ON CONFLICT DO NOTHING",
         [AMDI_SQL_OP_HEAD] =
                 "SELECT state, cancel, attempt, max_attempts, first_seq,"
-                " last_seq, progress_seq, event_bytes, deadline_at, retain_us"
+                " last_seq, progress_seq, event_bytes, deadline_at, retain_us,"
+                " nmessages, nreleased"
                 " FROM op WHERE id = ?1",
         [AMDI_SQL_OP_GET] = "SELECT " OP_COLUMNS " FROM op o"
                             " JOIN op_body b ON b.id = o.id"
@@ -46,11 +47,15 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                             " WHERE o.id = ?1",
         [AMDI_SQL_OP_EVENTS] =
                 "UPDATE op SET first_seq = ?2, last_seq = ?3,"
-                " progress_seq = ?4, event_bytes = ?5 WHERE id = ?1",
+                " progress_seq = ?4, event_bytes = ?5, nmessages = ?6"
+                " WHERE id = ?1",
         [AMDI_SQL_OP_END] = "UPDATE op SET state = 2, owner = NULL, code = ?2,"
                             " done_at = ?3, expire_at = ?4 WHERE id = ?1",
         [AMDI_SQL_OP_REQUEUE] = "UPDATE op SET state = 0, owner = NULL,"
                                 " ready_at = ?2 WHERE id = ?1",
+        [AMDI_SQL_OP_RELEASE] =
+                "UPDATE op SET state = 0, owner = NULL, ready_at = ?2,"
+                " nreleased = nreleased + 1 WHERE id = ?1",
         [AMDI_SQL_OP_CANCEL] = "UPDATE op SET cancel = 1 WHERE id = ?1",
         [AMDI_SQL_OP_DELETE] = "DELETE FROM op WHERE id = ?1",
         // What is queued and whose lease has run out is found by one index.

@@ -1,4 +1,4 @@
-/** What executors of operations ask: lease, beat, append, finish, retry. */
+/** What executors ask: lease, beat, append, finish, retry, release. */
 #include <amdrpc/status.h>
 
 #include "server/store/sqlite.h"
@@ -39,7 +39,8 @@ lease_end_code(const struct amdi_sql *sql, const struct amdi_sql_head *head)
     if (head->deadline_at_us != 0 && head->deadline_at_us <= sql->now_us) {
         return AMDRPC_STATUS_DEADLINE_EXCEEDED;
     }
-    if (head->max_attempts != 0 && head->attempt >= head->max_attempts) {
+    if (head->max_attempts != 0 &&
+            head->attempt - head->nreleased >= head->max_attempts) {
         return AMDRPC_STATUS_ABORTED;
     }
     return -1;
@@ -158,7 +159,7 @@ amdi_sql_beat(struct amdi_sql *sql, struct amdi_request *request)
     request->result = AMDI_STORE_OK;
 }
 
-/* ---- append, finish, retry ---- */
+/* ---- append, finish, retry, release ---- */
 
 /** Tells whether the fence still holds its lease; else answers why not. */
 static bool
@@ -220,6 +221,25 @@ amdi_sql_retry(struct amdi_sql *sql, struct amdi_request *request)
     }
     (void)amdi_sql_run(sql,
             amdi_sql_bind(sql, AMDI_SQL_OP_REQUEUE, "ii", (int64_t)head.id,
+                    in->ready_at_us == 0 ? sql->now_us : in->ready_at_us));
+    sql->hints |= AMDI_HINT_WORK;
+}
+
+void
+amdi_sql_release(struct amdi_sql *sql, struct amdi_request *request)
+{
+    const struct amdi_fenced_request *in = &request->in.fenced;
+    struct amdi_sql_head head;
+
+    if (!worker_has_lease(sql, request, &head)) {
+        return;
+    }
+    if (head.is_cancelled) {
+        amdi_sql_end_op(sql, &head, AMDRPC_STATUS_CANCELLED, nothing, nothing);
+        return;
+    }
+    (void)amdi_sql_run(sql,
+            amdi_sql_bind(sql, AMDI_SQL_OP_RELEASE, "ii", (int64_t)head.id,
                     in->ready_at_us == 0 ? sql->now_us : in->ready_at_us));
     sql->hints |= AMDI_HINT_WORK;
 }

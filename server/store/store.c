@@ -115,7 +115,7 @@ static enum amdi_store_result
 request_push(struct amdi_store *store, struct amdi_request *request)
 {
     enum amdi_store_result result =
-            store->ops->push(store, request, /*is_inner=*/false);
+            store->ops->push(store, request, amdi_request_is_holders(request));
 
     if (result != AMDI_STORE_OK) {
         amdi_request_destroy(request);
@@ -400,6 +400,16 @@ amdi_store_retry(struct amdi_store *store, struct amdi_loop *loop,
     return store_ask_fenced(store, loop, AMDI_REQUEST_RETRY,
             &(struct amdi_fenced_request){
                     .fence = fence, .ready_at_us = ready_at_us, .data = why},
+            fn, arg);
+}
+
+enum amdi_store_result
+amdi_store_release(struct amdi_store *store, struct amdi_loop *loop,
+        struct amdi_fence fence, int64_t ready_at_us, amdi_op_fn fn, void *arg)
+{
+    return store_ask_fenced(store, loop, AMDI_REQUEST_RELEASE,
+            &(struct amdi_fenced_request){
+                    .fence = fence, .ready_at_us = ready_at_us},
             fn, arg);
 }
 

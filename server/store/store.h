@@ -1,13 +1,14 @@
 /**
  * Where operations are kept: records of calls that have a name.
  *
- * A store is asked from loops and answers on loops. Every function that takes
- * a loop is non-blocking: it copies its arguments, queues a request and says
- * AMDI_STORE_OK; then the callback runs exactly once on that loop, in a later
- * turn, and never before the change is durable. Any other value says that
+ * A store is asked from any thread and answers on loops. Every function that
+ * takes a loop is non-blocking: it copies its arguments, queues a request and
+ * says AMDI_STORE_OK; then the callback runs exactly once on that loop, in a
+ * later turn, and never before the change is durable. Any other value says that
  * nothing was queued, and the callback will not run:
  *
- *     AMDI_STORE_BUSY     too much is queued already
+ *     AMDI_STORE_BUSY     too much is queued already; not said to what the
+ *                         holder of a lease asks
  *     AMDI_STORE_NOMEM    no memory
  *     AMDI_STORE_INVALID  an argument is too long, or not possible
  *     AMDI_STORE_DOWN     the store is being closed
@@ -79,6 +80,8 @@ struct amdi_op {
     int code;          // gRPC status code, once DONE
     uint32_t attempt;  // 0: never started
     uint32_t max_attempts;
+    uint32_t nreleased; // attempts that do not count
+    uint64_t nmessages; // events of kind MESSAGE, whether kept or not
     uint64_t first_seq; // the oldest event that is kept
     uint64_t last_seq;  // the newest event; 0: none yet
     int64_t created_at_us;
@@ -322,6 +325,15 @@ enum amdi_store_result amdi_store_finish(struct amdi_store *store,
 enum amdi_store_result amdi_store_retry(struct amdi_store *store,
         struct amdi_loop *loop, struct amdi_fence fence, int64_t ready_at_us,
         struct amdi_bytes why, amdi_op_fn fn, void *arg);
+
+/**
+ * Gives a lease back as if it had not been taken: for another attempt not
+ * before @ready_at_us (0: at once), while this one does not count. When it
+ * shall stop, the operation ends.
+ */
+enum amdi_store_result amdi_store_release(struct amdi_store *store,
+        struct amdi_loop *loop, struct amdi_fence fence, int64_t ready_at_us,
+        amdi_op_fn fn, void *arg);
 
 enum amdi_store_hint {
     AMDI_HINT_WORK = 1,   // something became ready: lease

@@ -8,8 +8,8 @@
 struct amdi_store_ops {
     /**
      * Takes the request over and completes it once, later; or does not take
-     * it: BUSY, DOWN. @is_inner: asked by the store itself, which keeps a
-     * bound of its own; never BUSY. Thread: any.
+     * it: BUSY, DOWN. @is_inner: who asks keeps a bound of its own, so it is
+     * never BUSY: the store itself, and holders of leases. Thread: any.
      */
     enum amdi_store_result (*push)(struct amdi_store *store,
             struct amdi_request *request, bool is_inner);

@@ -307,6 +307,14 @@ probe_retry(struct amdi_fence fence, int64_t ready_at_us, struct amdi_bytes why)
 }
 
 enum amdi_store_result
+probe_release(struct amdi_fence fence, int64_t ready_at_us)
+{
+    probe_begin();
+    return probe_end(amdi_store_release(
+            probe.store, probe.loop, fence, ready_at_us, probe_on_op, NULL));
+}
+
+enum amdi_store_result
 probe_sweep(unsigned max)
 {
     probe_begin();

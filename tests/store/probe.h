@@ -69,6 +69,8 @@ enum amdi_store_result probe_finish(struct amdi_fence fence, int code,
         struct amdi_bytes result, struct amdi_bytes status);
 enum amdi_store_result probe_retry(
         struct amdi_fence fence, int64_t ready_at_us, struct amdi_bytes why);
+enum amdi_store_result probe_release(
+        struct amdi_fence fence, int64_t ready_at_us);
 enum amdi_store_result probe_sweep(unsigned max);
 
 /** Submits a call of "/test/Do" that must be taken; returns its id. */

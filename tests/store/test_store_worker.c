@@ -274,6 +274,64 @@ START_TEST(retry_of_what_shall_stop_cancels)
 }
 END_TEST
 
+/* ---- release ---- */
+
+START_TEST(released_attempt_does_not_count)
+{
+    struct amdi_new_op new_op = {
+            .method = BYTES("/test/Do"), .max_attempts = 1};
+    uint64_t id;
+
+    ck_assert_int_eq(probe_submit(&new_op), AMDI_STORE_OK);
+    id = probe.ops[0].id;
+    ck_assert_int_eq(probe_release(probe_take("n"), probe_now_us() + 1000),
+            AMDI_STORE_OK);
+
+    expect_nothing_to_lease();
+    probe_advance_us(1000);
+    ck_assert_uint_eq(probe_take("n").attempt, 2);
+    ck_assert_uint_eq(probe.ops[0].nreleased, 1);
+    ck_assert_int_eq(probe_get(id), AMDI_STORE_OK);
+    ck_assert_uint_eq(probe.ops[0].last_seq, 0);
+    probe_advance_us(PROBE_LEASE_US);
+    expect_nothing_to_lease();
+    expect_end(id, AMDRPC_STATUS_ABORTED);
+}
+END_TEST
+
+START_TEST(release_of_what_shall_stop_cancels)
+{
+    uint64_t id = probe_add();
+    struct amdi_fence fence = probe_take("n");
+
+    ck_assert_int_eq(probe_cancel(id), AMDI_STORE_OK);
+    ck_assert_int_eq(probe_release(fence, 0), AMDI_STORE_OK);
+
+    expect_end(id, AMDRPC_STATUS_CANCELLED);
+    ck_assert_int_eq(probe_release(fence, 0), AMDI_STORE_DONE);
+}
+END_TEST
+
+START_TEST(messages_are_counted_over_attempts)
+{
+    uint64_t id = probe_add();
+    struct amdi_fence fence = probe_take("n");
+
+    ck_assert_int_eq(
+            probe_append(fence, AMDI_EVENT_MESSAGE, BYTES("1")), AMDI_STORE_OK);
+    ck_assert_int_eq(probe_append(fence, AMDI_EVENT_PROGRESS, BYTES("p")),
+            AMDI_STORE_OK);
+    ck_assert_int_eq(probe_release(fence, 0), AMDI_STORE_OK);
+    fence = probe_take("n");
+    ck_assert_uint_eq(probe.ops[0].nmessages, 1);
+    ck_assert_int_eq(
+            probe_append(fence, AMDI_EVENT_MESSAGE, BYTES("2")), AMDI_STORE_OK);
+
+    ck_assert_int_eq(probe_get(id), AMDI_STORE_OK);
+    ck_assert_uint_eq(probe.ops[0].nmessages, 2);
+}
+END_TEST
+
 /* ---- hints ---- */
 
 START_TEST(submit_and_retry_hint_at_work)
@@ -323,6 +381,9 @@ add_tests(TCase *tests)
     tcase_add_test(tests, retry_waits_and_counts);
     tcase_add_test(tests, retry_of_the_last_attempt_aborts);
     tcase_add_test(tests, retry_of_what_shall_stop_cancels);
+    tcase_add_test(tests, released_attempt_does_not_count);
+    tcase_add_test(tests, release_of_what_shall_stop_cancels);
+    tcase_add_test(tests, messages_are_counted_over_attempts);
     tcase_add_test(tests, submit_and_retry_hint_at_work);
     tcase_add_test(tests, cancel_hints_at_a_beat);
 }
