@@ -230,7 +230,14 @@ amdrpc_call_defer(amdrpc_call *call)
 bool
 amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total)
 {
-    return call->sink->progress(call, done, total) &&
+    return amdrpc_call_checkpoint_note(call, done, total, NULL);
+}
+
+bool
+amdrpc_call_checkpoint_note(
+        amdrpc_call *call, uint64_t done, uint64_t total, const char *note)
+{
+    return call->sink->progress(call, done, total, note) &&
             !amdrpc_call_is_cancelled(call);
 }
 
@@ -365,6 +372,35 @@ const amdrpc_metadata *
 amdrpc_call_get_metadata(const amdrpc_call *call)
 {
     return call->metadata;
+}
+
+static struct amdi_call_attempt
+call_get_attempt(const struct amdrpc_call *call)
+{
+    struct amdi_call_attempt attempt = {.operation = "", .number = 1};
+
+    if (call->sink->get_attempt != NULL) {
+        call->sink->get_attempt(call, &attempt);
+    }
+    return attempt;
+}
+
+const char *
+amdrpc_call_get_operation(const amdrpc_call *call)
+{
+    return call_get_attempt(call).operation;
+}
+
+uint32_t
+amdrpc_call_get_attempt(const amdrpc_call *call)
+{
+    return call_get_attempt(call).number;
+}
+
+uint64_t
+amdrpc_call_get_delivered(const amdrpc_call *call)
+{
+    return call_get_attempt(call).ndelivered;
 }
 
 /** Makes a list in the call's arena on first use. */

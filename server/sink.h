@@ -13,6 +13,13 @@ struct amdi_loop;
 struct amdi_message;
 struct amdi_timer;
 
+/** What a call is an attempt of. */
+struct amdi_call_attempt {
+    const char *operation; // its name; "" for none
+    uint32_t number;       // 1, 2, …
+    uint64_t ndelivered;   // messages that earlier attempts delivered
+};
+
 struct amdi_sink_ops {
     /* The handler's side. Thread: any, one at a time for a call. */
 
@@ -20,8 +27,9 @@ struct amdi_sink_ops {
     amdrpc_err (*send)(amdrpc_call *call, const ProtobufCMessage *msg);
     // The call has ended with call->code and call->message; taken.
     void (*finish)(amdrpc_call *call);
-    // A step of the work; false: stop.
-    bool (*progress)(amdrpc_call *call, uint64_t done, uint64_t total);
+    // A step of the work; false: stop. @note: NULL for none.
+    bool (*progress)(
+            amdrpc_call *call, uint64_t done, uint64_t total, const char *note);
     // The next request message, returned owned. Errors as amdrpc_call_recv.
     amdrpc_err (*recv)(amdrpc_call *call, struct amdi_message **out);
     // The initial metadata may leave.
@@ -29,6 +37,8 @@ struct amdi_sink_ops {
     // Tells whether it has left.
     bool (*has_sent_initial)(const amdrpc_call *call);
     const char *(*get_peer)(const amdrpc_call *call);
+    // What it is an attempt of; NULL: of nothing, this is all there is.
+    void (*get_attempt)(const amdrpc_call *call, struct amdi_call_attempt *out);
     // The loop that owns the call; always the same.
     struct amdi_loop *(*get_loop)(const amdrpc_call *call);
 

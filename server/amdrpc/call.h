@@ -128,6 +128,15 @@ void amdrpc_call_defer(amdrpc_call *call);
  */
 bool amdrpc_call_checkpoint(amdrpc_call *call, uint64_t done, uint64_t total);
 
+/**
+ * As amdrpc_call_checkpoint, with what the work is at. Who watches an operation
+ * sees the newest step, and its note.
+ *
+ * @note  copied; UTF-8, cut to 200 bytes; NULL for none
+ */
+bool amdrpc_call_checkpoint_note(
+        amdrpc_call *call, uint64_t done, uint64_t total, const char *note);
+
 /* ---- reading a request stream ---- */
 
 /**
@@ -239,6 +248,23 @@ const char *amdrpc_call_get_identity(const amdrpc_call *call);
 
 /** "/package.Service/Method"; borrowed for the server's life. */
 const char *amdrpc_call_get_method(const amdrpc_call *call);
+
+/**
+ * The name of the operation that this call executes, "" for a plain call. With
+ * the attempt it is a token for what must not be done twice elsewhere.
+ * Borrowed until finish.
+ */
+const char *amdrpc_call_get_operation(const amdrpc_call *call);
+
+/** How often it has been started, with this time: 1 for a plain call. */
+uint32_t amdrpc_call_get_attempt(const amdrpc_call *call);
+
+/**
+ * Messages that earlier attempts of this operation have delivered: a handler
+ * whose messages are always the same, in the same order, may go on behind
+ * them. 0 for a plain call. Others send all of them again.
+ */
+uint64_t amdrpc_call_get_delivered(const amdrpc_call *call);
 
 /** What the client sent; borrowed until finish. */
 const amdrpc_metadata *amdrpc_call_get_metadata(const amdrpc_call *call);

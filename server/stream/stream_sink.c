@@ -143,11 +143,13 @@ sink_finish(amdrpc_call *call)
 
 /** A stream's client sees progress only in the method's own messages. */
 static bool
-sink_progress(amdrpc_call *call, uint64_t done, uint64_t total)
+sink_progress(
+        amdrpc_call *call, uint64_t done, uint64_t total, const char *note)
 {
     (void)call;
     (void)done;
     (void)total;
+    (void)note;
     return true;
 }
 
