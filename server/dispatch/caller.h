@@ -23,4 +23,9 @@ uint64_t amdi_caller_of(const amdrpc_policy *policy,
         const amdrpc_metadata *metadata, const struct amdi_peer *peer,
         const char *identity);
 
+/** The same for a call whose connection is not there (any more). */
+uint64_t amdi_caller_of_texts(const amdrpc_policy *policy,
+        const amdrpc_metadata *metadata, const char *peer,
+        const char *identity);
+
 #endif

@@ -40,7 +40,8 @@ amdi_worker_pool_get_lane(struct amdi_worker_pool *pool,
     pthread_mutex_lock(&pool->mtx);
     *out = (struct amdi_lane_gauges){.nqueued = lane->nqueued,
             .nrunning = lane->nrunning,
-            .oldest_ns = lane_oldest_ns(lane, now_ns)};
+            .oldest_ns = lane_oldest_ns(lane, now_ns),
+            .service_ns = method->service_ns};
     pthread_mutex_unlock(&pool->mtx);
 }
 

@@ -81,7 +81,8 @@ void amdi_worker_pool_get_load(struct amdi_worker_pool *pool,
 struct amdi_lane_gauges {
     uint32_t nqueued;
     uint32_t nrunning;
-    uint64_t oldest_ns; // how long the first one has waited
+    uint64_t oldest_ns;  // how long the first one has waited
+    uint64_t service_ns; // how long one keeps its worker, of late
 };
 
 void amdi_worker_pool_get_lane(struct amdi_worker_pool *pool,
