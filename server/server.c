@@ -189,6 +189,37 @@ server_join_threads(struct amdrpc_server *server)
 }
 
 void
+amdi_server_add_part(
+        struct amdrpc_server *server, struct amdi_server_part *part)
+{
+    part->next = server->parts;
+    server->parts = part;
+}
+
+static amdrpc_err
+server_prepare_parts(struct amdrpc_server *server)
+{
+    amdrpc_err err = AMDRPC_OK;
+
+    for (struct amdi_server_part *part = server->parts;
+            part != NULL && err == AMDRPC_OK; part = part->next) {
+        err = part->prepare(part);
+    }
+    return err;
+}
+
+static void
+server_close_parts(struct amdrpc_server *server)
+{
+    while (server->parts != NULL) {
+        struct amdi_server_part *part = server->parts;
+
+        server->parts = part->next;
+        part->close(part);
+    }
+}
+
+void
 amdrpc_server_destroy(amdrpc_server *server)
 {
     if (server == NULL) {
@@ -202,6 +233,7 @@ amdrpc_server_destroy(amdrpc_server *server)
         }
     }
     server_join_threads(server);
+    server_close_parts(server);
     server_free_lists(server);
     for (uint32_t i = 0; server->loops != NULL && i < server->options.loops;
             i++) {
@@ -347,8 +379,11 @@ server_make_stats(struct amdrpc_server *server)
 amdrpc_err
 amdi_server_prepare(struct amdrpc_server *server)
 {
+    amdrpc_err err = AMDRPC_OK;
+
     amdi_dispatcher_assign(server->dispatcher, &server->services);
-    return server_make_stats(server);
+    err = server_make_stats(server);
+    return err == AMDRPC_OK ? server_prepare_parts(server) : err;
 }
 
 amdrpc_err

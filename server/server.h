@@ -24,6 +24,16 @@ enum amdi_server_state {
 };
 
 struct amdi_drain_hook;
+struct amdi_operations;
+
+/** What a server has beside its calls. Lies in what it is. */
+struct amdi_server_part {
+    struct amdi_server_part *next;
+    // All services are there, no thread runs yet. May be called never.
+    amdrpc_err (*prepare)(struct amdi_server_part *part);
+    // All threads have ended, the loops are still there: frees the part.
+    void (*close)(struct amdi_server_part *part);
+};
 
 struct amdrpc_server {
     // Setup only; constant once started.
@@ -37,6 +47,8 @@ struct amdrpc_server {
     struct amdi_dispatcher *dispatcher;  // owned
     struct amdi_listener *listeners;     // owned, linked by next
     struct amdi_drain_hook *drain_hooks; // owned, linked by next
+    struct amdi_server_part *parts;      // owned, linked by next
+    struct amdi_operations *operations;  // one of the parts; NULL: none
 
     struct amdi_address_count addresses; // locks itself
 
@@ -62,6 +74,10 @@ AMDRPC_NODISCARD amdrpc_err amdi_server_prepare(struct amdrpc_server *server);
  * connection; from 1 on. Thread: any.
  */
 uint64_t amdi_server_new_id(struct amdrpc_server *server);
+
+/** Gives the server a part. Thread: setup. */
+void amdi_server_add_part(
+        struct amdrpc_server *server, struct amdi_server_part *part);
 
 /** A loop has neither connections nor calls any more. Thread: loops. */
 void amdi_server_loop_is_idle(struct amdrpc_server *server);

@@ -58,12 +58,14 @@ typedef struct amdrpc_policy {
     uint32_t max_queued;          // default 1024
     uint32_t default_deadline_ms; // when the client sets none; default 10 min
     amdrpc_fair_by fair_by;
-    const char *fair_key; // name of metadata, with AMDRPC_FAIR_BY_METADATA
-    uint32_t max_per_key; // of one caller at once; default: max_running
-    bool is_long;         // waiting is usual: calls are not shed for it
-    uint32_t watchdog_ms; // a handler that runs longer is reported; default
-                          // 1 min, or never when is_long
-    const char *pool;     // of amdrpc_server_add_pool; default "default"
+    const char *fair_key;  // name of metadata, with AMDRPC_FAIR_BY_METADATA
+    uint32_t max_per_key;  // of one caller at once; default: max_running
+    bool is_long;          // waiting is usual: calls are not shed for it
+    uint32_t watchdog_ms;  // a handler that runs longer is reported; default
+                           // 1 min, or never when is_long
+    const char *pool;      // of amdrpc_server_add_pool; default "default"
+    uint32_t max_attempts; // of an operation; 1: never retry; default: as
+                           // amdrpc_operations_options says
 } amdrpc_policy;
 
 /** For a limit in amdrpc_server_options: there shall be none. */
