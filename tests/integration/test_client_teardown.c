@@ -335,7 +335,9 @@ END_TEST
 static amdrpc_err
 call_make(void *arg)
 {
-    const amdrpc_call_options options = {.timeout_ms = 1, .metadata = arg};
+    const amdrpc_retry_options retry = {.max_attempts = 2};
+    const amdrpc_call_options options = {
+            .timeout_ms = 1, .metadata = arg, .retry = &retry};
     struct amdrpc_client_call *call = NULL;
     amdrpc_err err =
             amdi_client_call_create(test_channel, &test_unary, &options, &call);
