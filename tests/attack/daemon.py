@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 class Daemon:
     """A daemon with the bench module on a port of its own, and its client."""
 
-    def __init__(self, program, *args, max_fds=None, certificates=None):
+    def __init__(self, program, *args, max_fds=None, certificates=None, preload=None):
         self.program = program
         self.certificates = certificates  # with them it listens for TLS
         self.folder = tempfile.TemporaryDirectory()
@@ -25,6 +25,8 @@ class Daemon:
         # A small quarantine, so that a sanitizer leaves memory measurable.
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"
+        if preload:
+            environment["LD_PRELOAD"] = preload
         command = [program, "--port-file", port_file, "--module", "bench"]
         if certificates:
             command += ["--listen", "127.0.0.1:0 tls", *certificates.flags()]

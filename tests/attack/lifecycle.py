@@ -10,6 +10,7 @@ from header_lists import still_serves
 from messages import varint
 
 COUNT = b"/amdrpc.bench.v1.Bench/Count"
+OK, DEADLINE_EXCEEDED = 0, 4
 RUNNING = 50
 RELOADS = 5
 
@@ -100,9 +101,24 @@ def slow_consumers(daemon):
     return f"{READERS} that stand still hold {max(grown_kb, 0)} kB"
 
 
+def clock_jumps(daemon):
+    """Deadlines and limits go by another clock than the one on the wall."""
+    days = {line[:10] for line in daemon.log().splitlines()}
+    expect(len(days) > 1, f"the clock does not jump: {days}")
+    with Attacker(daemon) as attacker, Attacker(daemon, greet=False) as silent:
+        attacker.send(http2.call(1, SLEEP, ms(300), extra=[(b"grpc-timeout", b"1H")]))
+        attacker.send(http2.call(3, SLEEP, ms(60000), extra=[(b"grpc-timeout", b"300m")]))
+        attacker.wait("statuses", lambda: len(attacker.statuses) == 2)
+        expect(attacker.statuses == {1: OK, 3: DEADLINE_EXCEEDED}, str(attacker))
+        silent.wait_closed()
+    return "deadlines and limits hold"
+
+
 TLS_ATTACKS = (("TLS: reload under load", reload_under_load),)
 ATTACKS = (
     ("double start", double_start),
     ("slow consumers", slow_consumers),
 )
+CLOCK_FLAGS = ["--handshake-timeout", "300ms", "--log-level", "debug"]
+CLOCK_ATTACKS = (("wall clock jumps", clock_jumps),)
 STUCK_ATTACKS = (("stuck workers", stuck_workers),)

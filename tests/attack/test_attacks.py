@@ -1,11 +1,12 @@
 """Attacks a running daemon while a well-behaved client goes on calling.
 
-    test_attacks.py AMDRPCD
+    test_attacks.py AMDRPCD [WALL_CLOCK]
 
 Prints a table. Each row must hold: the attack ends as it must, the daemon
 lives, the good client's calls all succeed, memory does not stay taken. The
 times of the good client are told, not judged.
 """
+import os
 import pathlib
 import sys
 import tempfile
@@ -33,6 +34,8 @@ except ImportError:
     grpc = None
 
 AMDRPCD = sys.argv.pop(1)
+# A library that makes the wall clock jump; not where there are sanitizers.
+WALL_CLOCK = os.path.abspath(sys.argv.pop(1)) if sys.argv[1:2] and sys.argv[1].endswith(".so") else None
 
 # What one attack may leave taken: allocators keep some of what was used.
 MAX_GROWTH_KB = 32 * 1024
@@ -55,8 +58,8 @@ def over_tls(attacks):
 
 @unittest.skipIf(grpc is None, "python3-grpcio is not installed")
 class AttackTest(unittest.TestCase):
-    def start(self, *args, max_fds=None, certificates=None):
-        daemon = Daemon(AMDRPCD, *args, max_fds=max_fds, certificates=certificates)
+    def start(self, *args, **options):
+        daemon = Daemon(AMDRPCD, *args, **options)
         self.addCleanup(daemon.cleanup)
         daemon.start_client()
         return daemon
@@ -149,6 +152,11 @@ class AttackTest(unittest.TestCase):
             settings.flush()
             daemon = self.start("--config", settings.name)
             self.attack_all(daemon, lifecycle.STUCK_ATTACKS)
+
+    @unittest.skipIf(WALL_CLOCK is None, "there is no clock to preload")
+    def test_clock_jumps(self):
+        daemon = self.start(*lifecycle.CLOCK_FLAGS, preload=WALL_CLOCK)
+        self.attack_all(daemon, lifecycle.CLOCK_ATTACKS)
 
     def test_drain_under_load(self):
         self.drain_under_load("drain under load")
