@@ -3,6 +3,7 @@
 #define AMDI_JSON_INTERNAL_H
 
 #include "common/json/json.h"
+#include "common/json/json_time.h"
 #include "common/wire.h"
 
 #include <string.h>
@@ -62,22 +63,5 @@ amdi_json_is_in_both_masks(char c)
     return c > ' ' && c <= '~' && strchr("\"\\,_", c) == NULL &&
             (c < 'A' || c > 'Z');
 }
-
-/* ---- times: numbers from and to text ---- */
-
-#define JSON_TIME_BYTES 96u
-
-/** Writes "1972-01-01T10:00:20.021Z". False when out of range. */
-bool amdi_json_print_timestamp(
-        int64_t seconds, int64_t nanos, char out[JSON_TIME_BYTES]);
-
-/** Writes "1.000340012s". False when out of range or of mixed signs. */
-bool amdi_json_print_duration(
-        int64_t seconds, int64_t nanos, char out[JSON_TIME_BYTES]);
-
-bool amdi_json_parse_timestamp(
-        const char *text, int64_t *out_seconds, int32_t *out_nanos);
-bool amdi_json_parse_duration(
-        const char *text, int64_t *out_seconds, int32_t *out_nanos);
 
 #endif
