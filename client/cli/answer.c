@@ -35,8 +35,18 @@ answer_is_progress(struct amdi_answer *answer)
                     amdi_buf_len(&answer->text), &progress, &is_all)) {
         return false;
     }
+    answer->tells_progress = true;
     amdi_progress_view_show(&answer->view, &progress);
     return is_all;
+}
+
+void
+amdi_answer_show_progress(
+        struct amdi_answer *answer, const struct amdi_progress *progress)
+{
+    if (answer->shows_progress && !answer->tells_progress) {
+        amdi_progress_view_show(&answer->view, progress);
+    }
 }
 
 static int

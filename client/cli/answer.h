@@ -11,6 +11,7 @@
 struct amdi_answer {
     const struct amdi_codec *codec; // borrowed
     bool shows_progress;            // else it is printed like all messages
+    bool tells_progress;            // messages did
     struct amdi_progress_view view;
     struct amdi_buf text;
 };
@@ -20,6 +21,13 @@ void amdi_answer_init(struct amdi_answer *answer,
         const struct amdi_codec *codec, bool shows_progress);
 
 void amdi_answer_fini(struct amdi_answer *answer);
+
+/**
+ * Shows progress that came beside the messages; unless these tell their own,
+ * which tells more.
+ */
+void amdi_answer_show_progress(
+        struct amdi_answer *answer, const struct amdi_progress *progress);
 
 /**
  * Prints one message, or shows the progress it tells.

@@ -2,19 +2,21 @@
 #include "client/cli/answer.h"
 #include "client/cli/command.h"
 #include "client/cli/metadata_text.h"
-#include "client/cli/method_name.h"
+#include "client/cli/method.h"
 #include "client/cli/request.h"
 #include "client/cli/session.h"
 #include "client/program/program.h"
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 struct call_options {
     struct amdi_connect connect;
     uint64_t timeout_ms;
     struct amdi_texts metadata;
     const char *descriptor_set;
+    const char *detach;
     bool compact;
     bool emit_defaults;
     bool no_progress;
@@ -30,6 +32,8 @@ static const struct amdi_option call_rows[] = {
                 "Print each message as one line.", 0, 0},
         {"descriptor-set", AMDI_OPTION_TEXT, FIELD(descriptor_set), "FILE",
                 "Read descriptors from here, do not ask the server.", 0, 0},
+        {"detach", AMDI_OPTION_TEXT, FIELD(detach), "WHEN",
+                "Make it an operation: now, or on-disconnect.", 0, 0},
         {"emit-defaults", AMDI_OPTION_FLAG, FIELD(emit_defaults), NULL,
                 "Print fields that hold their default value.", 0, 0},
         {"metadata", AMDI_OPTION_TEXTS, FIELD(metadata), "NAME=VALUE",
@@ -72,81 +76,80 @@ struct call_run {
     const struct call_options *options;
     const char *source; // of the request; NULL for the default
     struct amdi_session session;
-    struct amdi_method_name name;
-    char path[2 * AMDI_METHOD_NAME_BYTES + 2];
-    amdrpc_method_desc method;
-    struct amdi_codec codec;
+    struct amdi_named_method method;
     amdrpc_metadata *metadata; // owned
     bool has_printed_initial;
+    bool has_name; // of the operation that the call became
 };
-
-// Learns the method's kind and messages.
-static int
-call_find_method(struct call_run *run)
-{
-    const struct call_options *options = run->options;
-    struct amdi_descriptors *descriptors = run->session.descriptors;
-    const struct amdi_method *found;
-    int exit_status = options->descriptor_set != NULL
-            ? amdi_session_load_set(&run->session, options->descriptor_set)
-            : amdi_session_discover(&run->session, run->name.service);
-
-    if (exit_status != AMDI_EXIT_OK) {
-        return exit_status;
-    }
-    found = amdi_descriptors_find_method(descriptors, run->path);
-    if (found == NULL) {
-        amdi_program_error(
-                "%s has no method %s", run->name.service, run->name.method);
-        return AMDI_EXIT_UNKNOWN;
-    }
-    run->method.kind = (found->client_streaming ? AMDRPC_CLIENT_STREAMING : 0) |
-            (found->server_streaming ? AMDRPC_SERVER_STREAMING : 0);
-    run->codec.descriptors = descriptors;
-    run->codec.input = found->input;
-    run->codec.output = found->output;
-    return AMDI_EXIT_OK;
-}
 
 static int
 call_set_method(struct call_run *run, const char *text)
 {
-    if (amdi_method_name_parse(text, &run->name) != AMDRPC_OK) {
+    int exit_status = amdi_named_method_parse(&run->method, text);
+
+    run->method.codec.is_compact = run->options->compact;
+    run->method.codec.emit_defaults = run->options->emit_defaults;
+    if (exit_status == AMDI_EXIT_OK && !run->options->raw) {
+        exit_status = amdi_named_method_find(
+                &run->method, &run->session, run->options->descriptor_set);
+    }
+    return exit_status;
+}
+
+static int
+call_set_detach(struct call_run *run)
+{
+    const char *detach = run->options->detach;
+
+    if (detach == NULL) {
+        return AMDI_EXIT_OK;
+    }
+    if (strcmp(detach, "now") != 0 && strcmp(detach, "on-disconnect") != 0) {
         amdi_program_error(
-                "'%s' is not a method: package.Service/Method", text);
+                "--detach: '%s' is neither now nor on-disconnect", detach);
         return AMDI_EXIT_USAGE;
     }
-    (void)snprintf(run->path, sizeof(run->path), "/%s/%s", run->name.service,
-            run->name.method);
-    run->method = (amdrpc_method_desc){
-            .name = run->name.method,
-            .path = run->path,
-            // Without descriptors: any number of messages may come back.
-            .kind = AMDRPC_SERVER_STREAMING,
-    };
-    run->codec.is_compact = run->options->compact;
-    run->codec.emit_defaults = run->options->emit_defaults;
-    return run->options->raw ? AMDI_EXIT_OK : call_find_method(run);
+    amdrpc_err err =
+            amdrpc_metadata_add_text(run->metadata, "amdrpc-detach", detach);
+    return err == AMDRPC_OK ? AMDI_EXIT_OK : amdi_session_fail(err, "metadata");
 }
 
 static int
 call_set_metadata(struct call_run *run)
 {
-    const struct amdi_texts *pairs = &run->options->metadata;
-    amdrpc_err err = amdrpc_metadata_create(&run->metadata);
+    int exit_status = amdi_session_make_metadata(
+            &run->session, &run->options->metadata, &run->metadata);
 
-    if (err == AMDRPC_OK) {
-        err = amdi_connect_add_token(&run->options->connect, run->metadata);
+    return exit_status == AMDI_EXIT_OK ? call_set_detach(run) : exit_status;
+}
+
+static bool
+call_is_detached_now(const struct call_run *run)
+{
+    return run->options->detach != NULL &&
+            strcmp(run->options->detach, "now") == 0;
+}
+
+/** The name of an operation is what a call that detaches at once is for. */
+static void
+call_print_name(struct call_run *run, const amdrpc_metadata *initial)
+{
+    const amdrpc_metadata_field *name =
+            amdrpc_metadata_get(initial, "amdrpc-operation");
+
+    if (run->options->detach == NULL) {
+        return;
     }
-    for (size_t i = 0; i < pairs->count && err == AMDRPC_OK; i++) {
-        err = amdi_metadata_add_pair(run->metadata, pairs->items[i]);
-        if (err == AMDRPC_EINVAL) {
-            amdi_program_error(
-                    "--metadata: '%s' cannot be sent", pairs->items[i]);
-            return AMDI_EXIT_USAGE;
-        }
+    if (name == NULL) {
+        amdi_program_error("the server did not detach the call");
+        return;
     }
-    return err == AMDRPC_OK ? AMDI_EXIT_OK : amdi_session_fail(err, "metadata");
+    run->has_name = true;
+    if (call_is_detached_now(run)) {
+        (void)puts(name->value);
+    } else {
+        (void)fprintf(stderr, "operation: %s\n", name->value);
+    }
 }
 
 static void
@@ -155,10 +158,14 @@ call_print_initial(struct call_run *run, const amdrpc_client_call *call)
     const amdrpc_metadata *initial =
             amdrpc_client_call_get_initial_metadata(call);
 
-    if (run->options->verbose && initial != NULL && !run->has_printed_initial) {
-        amdi_metadata_print(initial, "initial", stderr);
-        run->has_printed_initial = true;
+    if (initial == NULL || run->has_printed_initial) {
+        return;
     }
+    run->has_printed_initial = true;
+    if (run->options->verbose) {
+        amdi_metadata_print(initial, "initial", stderr);
+    }
+    call_print_name(run, initial);
 }
 
 // Prints messages until there are no more. The exit status is not the call's.
@@ -168,7 +175,7 @@ call_receive(struct call_run *run, amdrpc_client_call *call)
     struct amdi_answer answer;
     int exit_status = AMDI_EXIT_OK;
 
-    amdi_answer_init(&answer, &run->codec, !run->options->no_progress);
+    amdi_answer_init(&answer, &run->method.codec, !run->options->no_progress);
     while (exit_status == AMDI_EXIT_OK) {
         const void *data = NULL;
         size_t len = 0;
@@ -178,9 +185,11 @@ call_receive(struct call_run *run, amdrpc_client_call *call)
         if (err == AMDRPC_EEND) {
             break;
         }
-        exit_status = err == AMDRPC_OK
-                ? amdi_answer_print(&answer, data, len)
-                : amdi_session_fail(err, "cannot receive");
+        if (err != AMDRPC_OK) {
+            exit_status = amdi_session_fail(err, "cannot receive");
+        } else if (!run->has_name || !call_is_detached_now(run)) {
+            exit_status = amdi_answer_print(&answer, data, len);
+        }
     }
     amdi_answer_fini(&answer);
     if (exit_status != AMDI_EXIT_OK) {
@@ -195,7 +204,7 @@ call_receive(struct call_run *run, amdrpc_client_call *call)
 static int
 call_start(struct call_run *run, amdrpc_client_call **out)
 {
-    return amdi_session_start_call(&run->session, &run->method,
+    return amdi_session_start_call(&run->session, &run->method.desc,
             run->options->timeout_ms, run->metadata, out);
 }
 
@@ -257,7 +266,7 @@ call_with_stream(struct call_run *run, struct amdi_request *request)
 static int
 call_make(struct call_run *run)
 {
-    bool is_stream = amdrpc_method_has_request_stream(&run->method);
+    bool is_stream = amdrpc_method_has_request_stream(&run->method.desc);
     const char *source = run->source;
     struct amdi_request request;
     int exit_status;
@@ -265,7 +274,7 @@ call_make(struct call_run *run)
     if (source == NULL) {
         source = is_stream ? "-" : "";
     }
-    exit_status = amdi_request_open(&request, source, &run->codec);
+    exit_status = amdi_request_open(&request, source, &run->method.codec);
     if (exit_status == AMDI_EXIT_OK) {
         exit_status = is_stream ? call_with_stream(run, &request)
                                 : call_with_single(run, &request);

@@ -1,4 +1,4 @@
-/** Ctrl-C: a signal becomes the cancellation of the call that goes on. */
+/** Ctrl-C: a signal becomes the cancellation of what goes on. */
 #include "client/cli/interrupt.h"
 
 #include "client/program/program.h"
@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -15,25 +14,15 @@
 static void
 interrupt_take(struct amdi_interrupt *interrupt, int signal)
 {
-    amdrpc_client_call *call = NULL;
-    bool is_last;
-
     (void)pthread_mutex_lock(&interrupt->mtx);
-    is_last = interrupt->signal != 0 || interrupt->call == NULL;
-    interrupt->signal = signal;
-    if (interrupt->call != NULL) {
-        call = amdrpc_client_call_ref(interrupt->call);
-    }
-    (void)pthread_mutex_unlock(&interrupt->mtx);
-    if (is_last) {
-        // There is no call to cancel, or the user does not want to wait for
+    if (interrupt->signal != 0 || interrupt->cancel == NULL) {
+        // There is nothing to cancel, or the user does not want to wait for
         // its end.
         _exit(AMDI_EXIT_SIGNAL + signal);
     }
-    if (call != NULL) {
-        amdrpc_client_call_cancel(call);
-        amdrpc_client_call_unref(call);
-    }
+    interrupt->signal = signal;
+    interrupt->cancel(interrupt->arg);
+    (void)pthread_mutex_unlock(&interrupt->mtx);
 }
 
 static void *
@@ -101,7 +90,7 @@ amdi_interrupt_stop(struct amdi_interrupt *interrupt)
 {
     uint64_t one = 1;
 
-    amdi_interrupt_watch(interrupt, NULL);
+    amdi_interrupt_watch(interrupt, NULL, NULL);
     // An eventfd that nobody else writes to takes a 1.
     (void)!write(interrupt->stop_fd, &one, sizeof(one));
     (void)pthread_join(interrupt->thread, NULL);
@@ -109,20 +98,16 @@ amdi_interrupt_stop(struct amdi_interrupt *interrupt)
 }
 
 void
-amdi_interrupt_watch(struct amdi_interrupt *interrupt, amdrpc_client_call *call)
+amdi_interrupt_watch(
+        struct amdi_interrupt *interrupt, amdi_interrupt_fn *cancel, void *arg)
 {
-    amdrpc_client_call *before;
-    bool is_late;
-
     (void)pthread_mutex_lock(&interrupt->mtx);
-    before = interrupt->call;
-    interrupt->call = call == NULL ? NULL : amdrpc_client_call_ref(call);
-    is_late = interrupt->signal != 0;
-    (void)pthread_mutex_unlock(&interrupt->mtx);
-    amdrpc_client_call_unref(before);
-    if (is_late && call != NULL) {
-        amdrpc_client_call_cancel(call);
+    interrupt->cancel = cancel;
+    interrupt->arg = arg;
+    if (interrupt->signal != 0 && cancel != NULL) {
+        cancel(arg);
     }
+    (void)pthread_mutex_unlock(&interrupt->mtx);
 }
 
 int

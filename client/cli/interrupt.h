@@ -1,13 +1,16 @@
-/** Ctrl-C: a signal becomes the cancellation of the call that goes on. */
+/** Ctrl-C: a signal becomes the cancellation of what goes on. */
 #ifndef AMDI_INTERRUPT_H
 #define AMDI_INTERRUPT_H
 
-#include <amdrpc/client.h>
+#include <amdrpc/err.h>
 
 #include <pthread.h>
 
+/** Asks what goes on to end; must not wait. */
+typedef void amdi_interrupt_fn(void *arg);
+
 /**
- * A thread that waits for SIGINT and SIGTERM. Without a call to cancel, and
+ * A thread that waits for SIGINT and SIGTERM. Without anything to cancel, and
  * when a second one comes, the process ends at once.
  */
 struct amdi_interrupt {
@@ -16,8 +19,9 @@ struct amdi_interrupt {
     int stop_fd;
 
     pthread_mutex_t mtx;
-    amdrpc_client_call *call; // under mtx; a reference, NULL when none goes on
-    int signal;               // under mtx; 0 until one came
+    amdi_interrupt_fn *cancel; // under mtx; NULL when nothing goes on
+    void *arg;                 // under mtx
+    int signal;                // under mtx; 0 until one came
 };
 
 /**
@@ -34,11 +38,13 @@ AMDRPC_NODISCARD amdrpc_err amdi_interrupt_start(
 void amdi_interrupt_stop(struct amdi_interrupt *interrupt);
 
 /**
- * Names the call that a signal cancels; at once if there was one already.
- * NULL when no call goes on.
+ * Names what a signal cancels, by @cancel; at once if there was one already.
+ * NULL when nothing goes on: once this returns, the one before is not called.
+ *
+ * @arg  borrowed until then
  */
 void amdi_interrupt_watch(
-        struct amdi_interrupt *interrupt, amdrpc_client_call *call);
+        struct amdi_interrupt *interrupt, amdi_interrupt_fn *cancel, void *arg);
 
 /** The signal that came, or 0. */
 int amdi_interrupt_get_signal(struct amdi_interrupt *interrupt);

@@ -13,10 +13,21 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
         {"call", "Call a method: JSON in, JSON out.", amdi_command_call},
+        {"cancel", "Ask an operation to stop.", amdi_command_cancel},
+        {"delete", "Let the server forget an operation.", amdi_command_delete},
         {"describe", "Print services and messages as .proto text.",
                 amdi_command_describe},
+        {"get", "Print what is known of an operation.", amdi_command_get},
         {"list", "Print the services of a server, or a service's methods.",
                 amdi_command_list},
+        {"operations", "List the operations that a server keeps.",
+                amdi_command_operations},
+        {"submit", "Submit an operation: a call to come back to.",
+                amdi_command_submit},
+        {"wait", "Wait for an operation, and print its response.",
+                amdi_command_wait},
+        {"watch", "Follow an operation: messages and progress.",
+                amdi_command_watch},
 };
 
 static void

@@ -105,9 +105,21 @@ bytes_format(uint64_t bytes, char *out, size_t size)
             out, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
 }
 
-// Bytes tell best how far it is; files do where the bytes are not known.
-static int
-progress_percent(const struct amdi_progress *progress)
+static void
+amount_format(const struct amdi_progress *progress, uint64_t amount, char *out,
+        size_t size)
+{
+    if (progress->is_count) {
+        (void)snprintf(out, size, "%" PRIu64, amount);
+    } else {
+        bytes_format(amount, out, size);
+    }
+}
+
+// Bytes tell best how far it is; files do where the bytes are not known. From
+// 0 to 1; -1 when nothing tells.
+static double
+progress_part(const struct amdi_progress *progress)
 {
     uint64_t done = progress->bytes_done;
     uint64_t total = progress->bytes_total;
@@ -119,7 +131,15 @@ progress_percent(const struct amdi_progress *progress)
     if (total == 0) {
         return -1;
     }
-    return done >= total ? 100 : (int)((double)done * 100 / (double)total);
+    return done >= total ? 1 : (double)done / (double)total;
+}
+
+static int
+progress_percent(const struct amdi_progress *progress)
+{
+    double part = progress_part(progress);
+
+    return part < 0 ? -1 : (int)(part * 100);
 }
 
 // A line under construction: appends until it is full.
@@ -162,8 +182,8 @@ line_add_counts(struct line *line, const struct amdi_progress *progress)
     char done[32];
     char total[32];
 
-    bytes_format(progress->bytes_done, done, sizeof(done));
-    bytes_format(progress->bytes_total, total, sizeof(total));
+    amount_format(progress, progress->bytes_done, done, sizeof(done));
+    amount_format(progress, progress->bytes_total, total, sizeof(total));
     line_add(line, " %s", done);
     if (progress->bytes_total > 0) {
         line_add(line, " of %s", total);
@@ -267,6 +287,20 @@ view_is_due(struct amdi_progress_view *view, int percent, uint64_t now_ms)
                             view->last_percent + LINE_STEP_PERCENT);
 }
 
+// After a restart work may begin again at an earlier point.
+static bool
+view_would_go_back(
+        struct amdi_progress_view *view, const struct amdi_progress *progress)
+{
+    double part = progress_part(progress);
+
+    if (!view->never_goes_back || part >= view->furthest) {
+        view->furthest = part > view->furthest ? part : view->furthest;
+        return false;
+    }
+    return true;
+}
+
 void
 amdi_progress_view_show(
         struct amdi_progress_view *view, const struct amdi_progress *progress)
@@ -275,7 +309,8 @@ amdi_progress_view_show(
     uint64_t now_ms = amdi_clock_now_ms();
     int percent = progress_percent(progress);
 
-    if (!view_is_due(view, percent, now_ms)) {
+    if (view_would_go_back(view, progress) ||
+            !view_is_due(view, percent, now_ms)) {
         return;
     }
     view->last_at_ms = now_ms;

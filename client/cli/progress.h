@@ -16,6 +16,7 @@ struct amdi_progress {
     uint64_t bytes_total;
     uint64_t files_done;
     uint64_t files_total;
+    bool is_count; // the bytes are steps of some kind
     char path[AMDI_PROGRESS_PATH_BYTES];
 };
 
@@ -47,6 +48,8 @@ struct amdi_progress_view {
     bool is_shown;         // a bar stands on the terminal's line
     uint64_t last_at_ms;   // when something was shown; 0 for never
     unsigned last_percent; // of the last plain line
+    bool never_goes_back;  // what was done once is not shown undone
+    double furthest;       // the largest part that was shown, 0 to 1
 };
 
 /** @file  borrowed; stderr outside of tests */

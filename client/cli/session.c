@@ -1,6 +1,7 @@
 /** A command's stay at one server: channel, Ctrl-C, and what is known of it. */
 #include "client/cli/session.h"
 
+#include "client/cli/metadata_text.h"
 #include "client/program/file.h"
 #include "client/program/program.h"
 
@@ -63,6 +64,32 @@ amdi_session_close(struct amdi_session *session)
 }
 
 int
+amdi_session_make_metadata(struct amdi_session *session,
+        const struct amdi_texts *pairs, amdrpc_metadata **out)
+{
+    amdrpc_err err = amdrpc_metadata_create(out);
+
+    if (err == AMDRPC_OK) {
+        err = amdi_connect_add_token(session->connect, *out);
+    }
+    for (size_t i = 0; i < pairs->count && err == AMDRPC_OK; i++) {
+        err = amdi_metadata_add_pair(*out, pairs->items[i]);
+        if (err == AMDRPC_EINVAL) {
+            amdi_program_error(
+                    "--metadata: '%s' cannot be sent", pairs->items[i]);
+            return AMDI_EXIT_USAGE;
+        }
+    }
+    return err == AMDRPC_OK ? AMDI_EXIT_OK : amdi_session_fail(err, "metadata");
+}
+
+static void
+call_on_interrupt(void *call)
+{
+    amdrpc_client_call_cancel(call);
+}
+
+int
 amdi_session_start_call(struct amdi_session *session,
         const amdrpc_method_desc *method, uint64_t timeout_ms,
         const amdrpc_metadata *metadata, amdrpc_client_call **out)
@@ -75,23 +102,21 @@ amdi_session_start_call(struct amdi_session *session,
     if (err != AMDRPC_OK) {
         return amdi_session_fail(err, "cannot start the call");
     }
-    amdi_interrupt_watch(&session->interrupt, *out);
+    amdi_interrupt_watch(&session->interrupt, call_on_interrupt, *out);
     return AMDI_EXIT_OK;
 }
 
 void
 amdi_session_end_call(struct amdi_session *session, amdrpc_client_call *call)
 {
-    amdi_interrupt_watch(&session->interrupt, NULL);
+    amdi_interrupt_watch(&session->interrupt, NULL, NULL);
     amdrpc_client_call_unref(call);
 }
 
 int
-amdi_session_judge_call(
-        struct amdi_session *session, const amdrpc_client_call *call)
+amdi_session_judge(struct amdi_session *session, amdrpc_status_code status,
+        const char *message)
 {
-    amdrpc_status_code status = amdrpc_client_call_get_status(call);
-    const char *message = amdrpc_client_call_get_status_message(call);
     int signal = amdi_interrupt_get_signal(&session->interrupt);
 
     if (status == AMDRPC_STATUS_OK) {
@@ -103,6 +128,26 @@ amdi_session_judge_call(
     amdi_program_error("%s%s%s", amdrpc_status_name(status),
             message[0] == '\0' ? "" : ": ", message);
     return AMDI_EXIT_STATUS + (int)status;
+}
+
+int
+amdi_session_judge_call(
+        struct amdi_session *session, const amdrpc_client_call *call)
+{
+    return amdi_session_judge(session, amdrpc_client_call_get_status(call),
+            amdrpc_client_call_get_status_message(call));
+}
+
+int
+amdi_session_await(struct amdi_session *session, amdrpc_future *future)
+{
+    amdrpc_err err = amdrpc_future_wait(future, -1);
+
+    if (err != AMDRPC_OK) {
+        return amdi_session_fail(err, "cannot wait");
+    }
+    return amdi_session_judge(session, amdrpc_future_get_status(future),
+            amdrpc_future_get_status_message(future));
 }
 
 static int

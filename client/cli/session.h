@@ -29,6 +29,14 @@ int amdi_session_open(struct amdi_session *session,
 void amdi_session_close(struct amdi_session *session);
 
 /**
+ * Makes the metadata of a call: the token, and NAME=VALUE of the command line.
+ *
+ * @out  returned owned, also with an error
+ */
+int amdi_session_make_metadata(struct amdi_session *session,
+        const struct amdi_texts *pairs, amdrpc_metadata **out);
+
+/**
  * Starts a call that Ctrl-C cancels. amdi_session_end_call when it is over.
  *
  * @timeout_ms  0 for none
@@ -48,6 +56,13 @@ void amdi_session_end_call(
  */
 int amdi_session_judge_call(
         struct amdi_session *session, const amdrpc_client_call *call);
+
+/** The same for a status from elsewhere. */
+int amdi_session_judge(struct amdi_session *session, amdrpc_status_code status,
+        const char *message);
+
+/** Waits for a future and judges its status. */
+int amdi_session_await(struct amdi_session *session, amdrpc_future *future);
 
 /** Reads a FileDescriptorSet, as protoc --descriptor_set_out writes it. */
 int amdi_session_load_set(struct amdi_session *session, const char *path);

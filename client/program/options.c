@@ -65,8 +65,8 @@ number_parse(const char *text, uint64_t *out)
     return true;
 }
 
-static bool
-duration_parse(const char *text, uint64_t *out_ms)
+bool
+amdi_duration_parse(const char *text, uint64_t *out_ms)
 {
     static const struct {
         const char *name;
@@ -103,7 +103,7 @@ parser_set_number(struct parser *parser, const struct amdi_option *option,
     uint64_t value;
 
     if (option->kind == AMDI_OPTION_DURATION) {
-        if (!duration_parse(text, &value) || value < option->min ||
+        if (!amdi_duration_parse(text, &value) || value < option->min ||
                 value > option->max) {
             return parser_fail(parser,
                     "--%s: '%s' is not a time from %" PRIu64 "ms to %" PRIu64

@@ -73,6 +73,9 @@ AMDRPC_NODISCARD amdrpc_err amdi_options_parse(
         const struct amdi_command_line *line, int argc, char **argv,
         void *out_values, struct amdi_operands *out_operands, char *error);
 
+/** Reads "250ms", "1.5s", "5m", "2h", or seconds. */
+bool amdi_duration_parse(const char *text, uint64_t *out_ms);
+
 /** Prints usage, summary, every option, and the notes. */
 void amdi_options_print_help(const struct amdi_command_line *line, FILE *file);
 

@@ -44,7 +44,9 @@ help_of()
 
 build_root=$2
 check docs/man/amdrpcd.8 "$(help_of "$build_root/server/amdrpcd")"
-check docs/man/amdrpc.1 "$(help_of "$build_root/client/amdrpc" call list describe)"
+check docs/man/amdrpc.1 \
+    "$(help_of "$build_root/client/amdrpc" call cancel delete describe get list \
+        operations submit wait watch)"
 check docs/man/amdrpc-bench.1 \
     "$(help_of "$build_root/client/amdrpc-bench" fairness overload starvation)"
 finish

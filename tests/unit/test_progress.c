@@ -57,6 +57,9 @@ static const struct {
     size_t width;
     const char *line;
 } lines[] = {
+        {{.bytes_done = 3000, .bytes_total = 6000, .is_count = true}, 0,
+                " 50 % 3000 of 6000"},
+        {{.bytes_done = 3000, .is_count = true}, 0, " 3000"},
         {{.bytes_done = 512}, 0, " 512 B"},
         {{.bytes_done = 1536, .bytes_total = 3072}, 0,
                 " 50 % 1.5 KiB of 3.0 KiB"},
@@ -154,6 +157,28 @@ START_TEST(bar_is_drawn_in_place_and_taken_away)
 }
 END_TEST
 
+START_TEST(view_that_never_goes_back_skips_what_was_shown)
+{
+    static const uint64_t steps[] = {40, 10, 39, 40, 60};
+    struct amdi_progress step = {.bytes_total = 100, .is_count = true};
+    struct amdi_progress_view view;
+
+    amdi_progress_view_init(&view, file, /*is_terminal=*/false);
+    view.never_goes_back = true;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        step.bytes_done = steps[i];
+        clock_now_ns += UINT64_C(10000000000);
+        amdi_progress_view_show(&view, &step);
+    }
+    (void)fflush(file);
+
+    ck_assert_str_eq(text,
+            "progress: 40 % 40 of 100\n"
+            "progress: 40 % 40 of 100\n"
+            "progress: 60 % 60 of 100\n");
+}
+END_TEST
+
 static Suite *
 progress_suite(void)
 {
@@ -175,6 +200,7 @@ progress_suite(void)
     tcase_add_checked_fixture(view, setup, teardown);
     tcase_add_test(view, plain_lines_come_now_and_then);
     tcase_add_test(view, bar_is_drawn_in_place_and_taken_away);
+    tcase_add_test(view, view_that_never_goes_back_skips_what_was_shown);
     suite_add_tcase(suite, view);
     return suite;
 }
