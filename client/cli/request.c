@@ -46,6 +46,7 @@ request_read_chunk(struct amdi_request *request, char *chunk, size_t *out_len)
     }
     *out_len = 0;
     request->at_end = true;
+    request->is_stopped = err == AMDRPC_ECANCELED;
     return err == AMDRPC_EIO ? request_fail(request, strerror(errno))
                              : AMDI_EXIT_OK;
 }
@@ -78,8 +79,10 @@ request_next(
         struct amdi_error error;
         int exit_status;
 
-        *out_found = amdi_json_split_next(
-                &request->split, request->at_end, &json, &len);
+        // What has begun when the call ends is no message, nor a bad one.
+        *out_found = !request->is_stopped &&
+                amdi_json_split_next(
+                        &request->split, request->at_end, &json, &len);
         if (*out_found) {
             request->nmessages++;
             if (amdi_codec_encode(request->codec, json, len, out, &error) ==

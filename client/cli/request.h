@@ -16,6 +16,7 @@ struct amdi_request {
     struct amdi_input input;
     struct amdi_json_split split;
     bool at_end;      // the input has ended
+    bool is_stopped;  // before its end, as nobody wants more
     size_t nmessages; // made so far
 
     // While the sender runs, these are its own.
