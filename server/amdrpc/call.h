@@ -217,7 +217,7 @@ typedef void (*amdrpc_call_fd_fn)(
  * One wait is told of a cancellation. Those that follow go on as if there was
  * none, so that what the call has begun can be ended in good order.
  *
- * Thread:      the handler's, or a loop callback of this call
+ * Thread:      any
  * @fd          borrowed until @fn is called or the call is finished on the
  *              loop
  * @events      AMDRPC_FD_READ, AMDRPC_FD_WRITE or both
