@@ -71,6 +71,7 @@ call_end_fd_wait(struct amdrpc_call *call, unsigned events)
     if (event_initialized(&wait->event)) {
         (void)event_del(&wait->event);
     }
+    call->link.fd_wait = NULL;
     wait->is_waiting = false;
     wait->is_cancel_told |= events == AMDRPC_FD_CANCELLED;
     if (call->sink->is_out(call)) {
@@ -128,8 +129,10 @@ call_start_fd_wait(struct amdrpc_call *call)
     }
     if (!call_add_fd(call)) {
         call_end_fd_wait(call, AMDRPC_FD_FAILED);
-    } else if (amdrpc_call_is_cancelled(call) &&
-            !call->fd_wait->is_cancel_told) {
+        return;
+    }
+    call->link.fd_wait = call->fd_wait;
+    if (amdrpc_call_is_cancelled(call) && !call->fd_wait->is_cancel_told) {
         call_end_fd_wait(call, AMDRPC_FD_CANCELLED);
     }
 }
@@ -137,11 +140,8 @@ call_start_fd_wait(struct amdrpc_call *call)
 void
 amdi_call_end_fd_wait(struct amdrpc_call *call)
 {
-    struct amdi_fd_wait *wait = call->fd_wait;
-
-    if (wait != NULL && event_initialized(&wait->event) &&
-            event_pending(
-                    &wait->event, EV_READ | EV_WRITE | EV_TIMEOUT, NULL) != 0) {
+    // call->fd_wait may be about to be set by the handler.
+    if (call->link.fd_wait != NULL) {
         call_end_fd_wait(call, AMDRPC_FD_CANCELLED);
     }
 }
