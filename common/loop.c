@@ -32,6 +32,7 @@
 #include <event2/event.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -47,6 +48,7 @@ struct amdi_loop {
     struct amdi_mpsc tasks;
     atomic_bool is_asleep;
     atomic_bool is_stopping;
+    atomic_uint nposting; // threads within amdi_loop_post_outside
     // Other cores write to what is above; the rest is not for their cache line.
     char padding[CACHE_LINE_BYTES];
 
@@ -214,6 +216,9 @@ amdi_loop_destroy(struct amdi_loop *loop)
         return;
     }
     amdi_assert(!loop->has_thread);
+    while (atomic_load_explicit(&loop->nposting, memory_order_acquire) > 0) {
+        (void)sched_yield(); // what it posted has run; it is about to return
+    }
     loop_free_event(loop->wake_event);
     loop_free_event(loop->timer_event);
     loop_close_fd(loop->wake_fd);
@@ -468,6 +473,14 @@ amdi_loop_post(struct amdi_loop *loop, struct amdi_task *task)
     if (amdi_mpsc_push(&loop->tasks, &task->node)) {
         amdi_loop_wake(loop);
     }
+}
+
+void
+amdi_loop_post_outside(struct amdi_loop *loop, struct amdi_task *task)
+{
+    (void)atomic_fetch_add(&loop->nposting, 1);
+    amdi_loop_post(loop, task);
+    (void)atomic_fetch_sub_explicit(&loop->nposting, 1, memory_order_release);
 }
 
 void

@@ -69,6 +69,12 @@ struct amdi_task {
 void amdi_loop_post(struct amdi_loop *loop, struct amdi_task *task);
 
 /**
+ * The same for threads of which the loop's owner knows nothing: the task may
+ * be what ends the loop's use, and the loop is destroyed while this returns.
+ */
+void amdi_loop_post_outside(struct amdi_loop *loop, struct amdi_task *task);
+
+/**
  * The two halves of amdi_loop_post, for who posts many tasks at once: push
  * them all, then wake. A wake-up costs a system call only while the loop
  * sleeps.

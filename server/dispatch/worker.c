@@ -59,7 +59,11 @@ amdi_worker_post(struct amdi_loop *loop, struct amdi_task *task)
 {
     struct amdi_worker *worker = current_worker;
 
-    if (worker == NULL || !worker->is_quick) {
+    if (worker == NULL) {
+        amdi_loop_post_outside(loop, task);
+        return;
+    }
+    if (!worker->is_quick) {
         amdi_loop_post(loop, task);
         return;
     }
