@@ -7,6 +7,9 @@
 #include "google/rpc/status.pb-c.h"
 #include "server/call.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 typedef Google__Rpc__ErrorInfo__MetadataEntry fact_entry;
 
 #define ERROR_INFO_TYPE "type.googleapis.com/google.rpc.ErrorInfo"
@@ -26,6 +29,10 @@ details_reason(const struct amdi_details *details)
     switch ((int)details->code) {
     case AMDRPC_STATUS_CANCELLED:
         return "CALL_CANCELLED";
+    case AMDRPC_STATUS_INVALID_ARGUMENT:
+        return "REQUEST_INVALID";
+    case AMDRPC_STATUS_FAILED_PRECONDITION:
+        return "NOT_POSSIBLE_HERE";
     case AMDRPC_STATUS_DEADLINE_EXCEEDED:
         return "DEADLINE_PASSED";
     case AMDRPC_STATUS_PERMISSION_DENIED:
@@ -139,11 +146,26 @@ amdi_details_pack(const struct amdi_details *details, struct amdi_arena *arena,
     return details_pack_message(&status.base, arena, out);
 }
 
+static void
+details_add_pushback(
+        const struct amdi_details *details, struct amdrpc_call *call)
+{
+    char pushback[16];
+    int len = snprintf(
+            pushback, sizeof(pushback), "%" PRIu32, details->retry_ms);
+
+    amdi_call_add_own_trailing(
+            call, "grpc-retry-pushback-ms", pushback, (size_t)len);
+}
+
 void
 amdi_details_add(const struct amdi_details *details, struct amdrpc_call *call)
 {
     ProtobufCBinaryData packed = {0};
 
+    if (details->has_retry) {
+        details_add_pushback(details, call);
+    }
     if (amdi_details_pack(details, &call->arena, &packed)) {
         amdi_call_add_own_trailing(
                 call, AMDI_DETAILS_FIELD, packed.data, packed.len);

@@ -39,7 +39,10 @@ struct amdi_details {
 bool amdi_details_pack(const struct amdi_details *details,
         struct amdi_arena *arena, ProtobufCBinaryData *out);
 
-/** Adds them to the call's trailers, if there is memory. */
+/**
+ * Adds them to the call's trailers, if there is memory, and when to try again
+ * also as grpc-retry-pushback-ms.
+ */
 void amdi_details_add(
         const struct amdi_details *details, struct amdrpc_call *call);
 
