@@ -25,6 +25,7 @@ amdi_service_table_fini(struct amdi_service_table *table)
     }
     amdi_free(table->services);
     amdi_free(table->slots);
+    amdi_free(table->detached);
     amdi_service_table_init(table);
 }
 
@@ -268,4 +269,60 @@ amdi_service_table_set_allow(
         }
     }
     return has_found ? AMDRPC_OK : AMDRPC_ENOTFOUND;
+}
+
+/* ---- detached calls ---- */
+
+void
+amdi_service_table_set_detached(struct amdi_service_table *table,
+        amdrpc_invoke_fn invoke, void *user_data)
+{
+    table->detached_invoke = invoke;
+    table->detached_data = user_data;
+}
+
+static bool
+method_may_be_detached(const struct amdi_service_table *table,
+        const struct amdi_method *method)
+{
+    return method->invoke != NULL &&
+            !amdrpc_method_has_request_stream(method->desc) &&
+            method->user_data != table->detached_data;
+}
+
+/** Makes a method that differs in who serves its calls. */
+static void
+method_init_detached(struct amdi_method *detached, struct amdi_method *method,
+        const struct amdi_service_table *table)
+{
+    *detached = *method;
+    detached->invoke = table->detached_invoke;
+    detached->handlers = method;
+    detached->user_data = table->detached_data;
+    detached->policy.dispatch = AMDRPC_DISPATCH_INLINE;
+    // Its client may wait for as long as it likes: nothing is held meanwhile.
+    detached->policy.default_deadline_ms = UINT32_MAX;
+    detached->detached = detached;
+    amdi_lane_init(&detached->lane);
+    method->detached = detached;
+}
+
+amdrpc_err
+amdi_service_table_make_detached(struct amdi_service_table *table)
+{
+    if (table->detached_invoke == NULL) {
+        return AMDRPC_OK;
+    }
+    table->detached = amdi_calloc(table->nmethods, sizeof(*table->detached));
+    if (table->detached == NULL) {
+        return AMDRPC_ENOMEM;
+    }
+    for (size_t i = 0; i < table->nmethods; i++) {
+        struct amdi_method *method = amdi_service_table_method(table, i);
+
+        if (method_may_be_detached(table, method)) {
+            method_init_detached(&table->detached[i], method, table);
+        }
+    }
+    return AMDRPC_OK;
 }

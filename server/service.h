@@ -30,6 +30,9 @@ struct amdi_method {
     struct amdi_policy_texts texts; // what policy points to
     const struct amdi_allow *allow; // borrowed; NULL: everyone may call
     struct amdi_worker_pool *pool;  // borrowed; set when the server starts
+    // What serves calls whose clients ask for them to be detached; itself, if
+    // this is it; NULL: they cannot be.
+    struct amdi_method *detached;
 
     // The pool's, under its lock.
     struct amdi_lane lane;
@@ -43,6 +46,11 @@ struct amdi_service_table {
     size_t nmethods;            // of all services
     struct amdi_method **slots; // hash table of all methods; owned
     size_t nslots;              // a power of two, or 0
+
+    // How detached calls are served; NULL: not at all.
+    amdrpc_invoke_fn detached_invoke;
+    void *detached_data;
+    struct amdi_method *detached; // owned; one for each such method
 };
 
 void amdi_service_table_init(struct amdi_service_table *table);
@@ -76,6 +84,18 @@ const amdrpc_service_desc *amdi_service_table_at(
  */
 AMDRPC_NODISCARD amdrpc_err amdi_service_table_set_allow(
         struct amdi_service_table *table, const struct amdi_allow *allow);
+
+/**
+ * Lets calls that are detached be served by @invoke, inline, whose handlers are
+ * then the struct amdi_method that was called. Not for methods with a request
+ * stream, nor those whose user data is @user_data.
+ */
+void amdi_service_table_set_detached(struct amdi_service_table *table,
+        amdrpc_invoke_fn invoke, void *user_data);
+
+/** Makes what serves them, once all else is set. Errors: AMDRPC_ENOMEM. */
+AMDRPC_NODISCARD amdrpc_err amdi_service_table_make_detached(
+        struct amdi_service_table *table);
 
 /** Arguments and errors as amdrpc_server_set_policy; @defaults fills in. */
 AMDRPC_NODISCARD amdrpc_err amdi_service_table_set_policy(

@@ -190,6 +190,25 @@ head_grpc_field(
     return true;
 }
 
+/** The client wants its call to be an operation; see docs/operations.md. */
+static void
+head_set_detached(
+        struct amdi_request_head *head, const struct amdi_h2_field *field)
+{
+    if (!value_is(field, "now") && !value_is(field, "on-disconnect")) {
+        head_set_bad(head, AMDRPC_STATUS_INVALID_ARGUMENT,
+                "amdrpc-detach is neither \"now\" nor \"on-disconnect\"");
+    } else if (head->services->detached_invoke == NULL) {
+        head_set_bad(head, AMDRPC_STATUS_FAILED_PRECONDITION,
+                "amdrpc-detach: this server keeps no operations");
+    } else if (head->method != NULL && head->method->detached == NULL) {
+        head_set_bad(head, AMDRPC_STATUS_INVALID_ARGUMENT,
+                "amdrpc-detach: calls of this method cannot be detached");
+    } else if (head->method != NULL) {
+        head->method = head->method->detached;
+    }
+}
+
 static void
 head_add_metadata(
         struct amdi_request_head *head, const struct amdi_h2_field *field)
@@ -197,6 +216,9 @@ head_add_metadata(
     amdrpc_err err = amdi_metadata_add_wire(&head->metadata, field->name,
             field->name_len, field->value, field->value_len);
 
+    if (FIELD_IS(field, "amdrpc-detach")) {
+        head_set_detached(head, field);
+    }
     if (err == AMDRPC_EINVAL) {
         head_set_bad(head, AMDRPC_STATUS_INTERNAL,
                 "a -bin metadata value is not base64");

@@ -206,6 +206,34 @@ START_TEST(lack_of_memory_leaves_the_table_whole)
 }
 END_TEST
 
+START_TEST(detached_calls_have_methods_of_their_own)
+{
+    static int others;
+    struct amdi_method *method = find("/pkg.Echo/Echo");
+
+    amdi_service_table_set_detached(&table, invoke_nothing, &others);
+    ck_assert_int_eq(amdi_service_table_make_detached(&table), AMDRPC_OK);
+
+    ck_assert_ptr_ne(method->detached, method);
+    ck_assert_ptr_eq(method->detached->handlers, method);
+    ck_assert_ptr_eq(method->detached->user_data, &others);
+    ck_assert_ptr_eq(method->detached->desc, method->desc);
+    ck_assert_ptr_eq(method->detached->detached, method->detached);
+    ck_assert_int_eq(method->detached->policy.dispatch, AMDRPC_DISPATCH_INLINE);
+    ck_assert_int_eq(method->policy.dispatch, AMDRPC_DISPATCH_POOL);
+    // Not implemented, so neither when detached.
+    ck_assert_ptr_null(find("/pkg.Echo/Other")->detached);
+}
+END_TEST
+
+START_TEST(nothing_is_detached_unless_it_was_asked_for)
+{
+    ck_assert_int_eq(amdi_service_table_make_detached(&table), AMDRPC_OK);
+
+    ck_assert_ptr_null(find("/pkg.Echo/Echo")->detached);
+}
+END_TEST
+
 START_TEST(policy_of_a_method_is_set)
 {
     const amdrpc_policy policy = {
@@ -344,6 +372,8 @@ make_suite(void)
     tcase_add_test(paths, service_without_methods_is_added);
     tcase_add_test(paths, table_without_services_finds_nothing);
     tcase_add_test(paths, each_of_many_methods_is_found);
+    tcase_add_test(paths, detached_calls_have_methods_of_their_own);
+    tcase_add_test(paths, nothing_is_detached_unless_it_was_asked_for);
     suite_add_tcase(suite, paths);
 
     tcase_add_checked_fixture(policy, setup, teardown);
