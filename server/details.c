@@ -151,8 +151,8 @@ details_add_pushback(
         const struct amdi_details *details, struct amdrpc_call *call)
 {
     char pushback[16];
-    int len = snprintf(
-            pushback, sizeof(pushback), "%" PRIu32, details->retry_ms);
+    int len =
+            snprintf(pushback, sizeof(pushback), "%" PRIu32, details->retry_ms);
 
     amdi_call_add_own_trailing(
             call, "grpc-retry-pushback-ms", pushback, (size_t)len);
