@@ -191,57 +191,6 @@ START_TEST(any_authority_will_do)
 }
 END_TEST
 
-/* ---- detached calls ---- */
-
-START_TEST(detached_call_is_served_by_another_method)
-{
-    amdi_service_table_set_detached(&services, invoke_nothing, &services);
-    ck_assert_int_eq(amdi_service_table_make_detached(&services), AMDRPC_OK);
-    good_fields();
-
-    ck_assert(field("amdrpc-detach", _i == 0 ? "now" : "on-disconnect"));
-    ck_assert(field("amdrpc-detach", "now")); // once more changes nothing
-
-    end_serves();
-    ck_assert_ptr_eq(head->method->user_data, &services);
-    ck_assert_ptr_eq(head->method->desc, &methods[0]);
-    ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 2);
-}
-END_TEST
-
-START_TEST(call_cannot_be_detached_without_operations)
-{
-    good_fields();
-    ck_assert(field("amdrpc-detach", "now"));
-
-    end_gives_status(AMDRPC_STATUS_FAILED_PRECONDITION,
-            "amdrpc-detach: this server keeps no operations");
-}
-END_TEST
-
-START_TEST(some_methods_cannot_be_detached)
-{
-    // The user data of the service is the same.
-    amdi_service_table_set_detached(&services, invoke_nothing, NULL);
-    ck_assert_int_eq(amdi_service_table_make_detached(&services), AMDRPC_OK);
-    good_fields();
-    ck_assert(field("amdrpc-detach", "now"));
-
-    end_gives_status(AMDRPC_STATUS_INVALID_ARGUMENT,
-            "amdrpc-detach: calls of this method cannot be detached");
-}
-END_TEST
-
-START_TEST(unknown_way_to_detach_is_refused)
-{
-    good_fields();
-    ck_assert(field("amdrpc-detach", "later"));
-
-    end_gives_status(AMDRPC_STATUS_INVALID_ARGUMENT,
-            "amdrpc-detach is neither \"now\" nor \"on-disconnect\"");
-}
-END_TEST
-
 /* ---- what is no gRPC ---- */
 
 static const char *const other_types[] = {"", "application/json",
@@ -605,7 +554,6 @@ add_grpc_cases(Suite *suite)
     TCase *grpc = add_case(suite, "grpc");
     TCase *meta = add_case(suite, "metadata");
     TCase *limit = add_case(suite, "limits");
-    TCase *detached = add_case(suite, "detached");
 
     tcase_add_loop_test(grpc, unknown_path_is_unimplemented, 0, COUNT(unknown));
     tcase_add_test(grpc, long_unknown_path_is_quoted_in_part);
@@ -626,12 +574,6 @@ add_grpc_cases(Suite *suite)
     tcase_add_test(limit, list_up_to_the_limit_is_served);
     tcase_add_test(limit, list_beyond_the_limit_is_resource_exhausted);
     tcase_add_test(limit, metadata_without_memory_is_resource_exhausted);
-
-    tcase_add_loop_test(
-            detached, detached_call_is_served_by_another_method, 0, 2);
-    tcase_add_test(detached, call_cannot_be_detached_without_operations);
-    tcase_add_test(detached, some_methods_cannot_be_detached);
-    tcase_add_test(detached, unknown_way_to_detach_is_refused);
 }
 
 static Suite *
