@@ -11,6 +11,7 @@
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/service.h"
+#include "server/services/operations/operations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -296,5 +297,6 @@ amdrpc_operations_add(amdrpc_server *server,
     // From here on it ends with the server.
     amdi_server_add_part(server, &ops->part);
     server->operations = ops;
-    return amdrpc_server_on_drain(server, operations_on_drain, ops);
+    err = amdrpc_server_on_drain(server, operations_on_drain, ops);
+    return err == AMDRPC_OK ? amdi_operations_services_add(server, ops) : err;
 }

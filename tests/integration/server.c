@@ -17,6 +17,7 @@
 amdrpc_server *test_server;
 uint16_t test_port;
 struct test_rpc_conn *test_conn;
+void (*test_server_prepare)(amdrpc_server *server);
 
 static struct {
     pthread_mutex_t mtx;
@@ -153,6 +154,9 @@ test_server_start_with(
     small.workers = small.workers == 0 ? 2 : small.workers;
     ck_assert_int_eq(amdrpc_server_create(&small, &test_server), AMDRPC_OK);
     ck_assert_int_eq(test_calls_register(test_server), AMDRPC_OK);
+    if (test_server_prepare != NULL) {
+        test_server_prepare(test_server);
+    }
     if (policy != NULL) {
         ck_assert_int_eq(amdrpc_server_set_policy(test_server,
                                  "/amdrpc.testCalls.v1.Calls/", policy),

@@ -51,6 +51,9 @@ void test_server_start(int place);
 void test_server_start_with(
         const amdrpc_server_options *options, const amdrpc_policy *policy);
 
+/** Called by them with the server that is about to start; NULL: nothing. */
+extern void (*test_server_prepare)(amdrpc_server *server);
+
 /** Fixture of every case: ends what is left. */
 void test_server_setup(void);
 void test_server_teardown(void);

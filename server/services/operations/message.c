@@ -131,27 +131,9 @@ metadata_set_texts(metadata_message *metadata, const struct amdi_op *op,
     return metadata->method != NULL && metadata->request_id != NULL;
 }
 
-/** How many messages an operation that succeeded gave. */
-static uint64_t
-answer_count_messages(
-        const Google__Protobuf__Any *response, struct amdi_arena *arena)
-{
-    Amdrpc__V1__StreamEnd *end = NULL;
-
-    if (strcmp(response->type_url, TYPE_URL_PREFIX "amdrpc.v1.StreamEnd") !=
-            0) {
-        return 1;
-    }
-    end = message_unpack(&amdrpc__v1__stream_end__descriptor,
-            (struct amdi_bytes){response->value.data, response->value.len},
-            arena);
-    return end == NULL ? 0 : end->messages;
-}
-
 static Google__Protobuf__Any *
 metadata_create(const struct amdi_op *op,
-        const struct amdi_op_estimate *estimate,
-        const Google__Protobuf__Any *response, struct amdi_arena *arena)
+        const struct amdi_op_estimate *estimate, struct amdi_arena *arena)
 {
     metadata_message metadata = AMDRPC__V1__OPERATION_METADATA__INIT;
 
@@ -166,9 +148,7 @@ metadata_create(const struct amdi_op *op,
     metadata.first_seq = op->last_seq == 0 ? 0 : op->first_seq;
     metadata.last_seq = op->last_seq;
     metadata.cancel_requested = op->is_cancelled;
-    if (response != NULL) {
-        metadata.messages = answer_count_messages(response, arena);
-    }
+    metadata.messages = op->nmessages;
     return any_create(&metadata.base,
             TYPE_URL_PREFIX "amdrpc.v1.OperationMetadata", arena);
 }
@@ -251,11 +231,7 @@ amdi_op_message_create(const struct amdi_op *op,
         return NULL;
     }
     amdi_op_name_format(op->id, out->name);
-    out->metadata = metadata_create(op, estimate,
-            out->result_case == GOOGLE__LONGRUNNING__OPERATION__RESULT_RESPONSE
-                    ? out->response
-                    : NULL,
-            arena);
+    out->metadata = metadata_create(op, estimate, arena);
     return out->metadata == NULL ? NULL : out;
 }
 
