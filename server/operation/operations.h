@@ -66,8 +66,9 @@ enum amdi_store_result amdi_operations_submit(struct amdi_operations *ops,
         amdi_op_fn fn, void *arg);
 
 /**
- * Tells how many go before a queued operation and when its turn comes, as far
- * as one can tell. Thread: any loop's.
+ * Tells how many go before a queued operation, which amdi_store_get showed, and
+ * when its turn comes, as far as one can tell: those of higher priority are not
+ * seen. Thread: any loop's.
  */
 void amdi_operations_estimate(struct amdi_operations *ops,
         const struct amdi_op *op, uint64_t *out_position,

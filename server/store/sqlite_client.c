@@ -93,10 +93,26 @@ client_answer(struct amdi_sql *sql, struct amdi_request *request, uint64_t id,
     request->result = result;
 }
 
+static void
+client_count_ahead(struct amdi_sql *sql, struct amdi_op *op)
+{
+    sqlite3_stmt *stmt = amdi_sql_bind(sql, AMDI_SQL_OP_AHEAD, "iii",
+            (int64_t)op->id, op->ready_at_us, (int64_t)AMDI_STORE_MAX_AHEAD);
+
+    if (amdi_sql_step(sql, stmt)) {
+        op->nahead = (uint32_t)sqlite3_column_int64(stmt, 0);
+    }
+    amdi_sql_reset(stmt);
+}
+
 void
 amdi_sql_get(struct amdi_sql *sql, struct amdi_request *request)
 {
     client_answer(sql, request, request->in.id, AMDI_STORE_OK);
+    if (request->result == AMDI_STORE_OK &&
+            request->out.ops.ops->state == AMDI_OP_QUEUED) {
+        client_count_ahead(sql, request->out.ops.ops);
+    }
 }
 
 /* ---- submit ---- */

@@ -35,6 +35,10 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                 " started_at, retain_us, principal, method) VALUES (?1, ?2,"
                 " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
                 " ON CONFLICT DO NOTHING",
+        [AMDI_SQL_OP_AHEAD] =
+                "SELECT count(*) FROM (SELECT 1 FROM op WHERE queue ="
+                " (SELECT queue FROM op WHERE id = ?1) AND state < 2"
+                " AND (ready_at, id) < (?2, ?1) AND state = 0 LIMIT ?3)",
         [AMDI_SQL_OP_HEAD] =
                 "SELECT state, cancel, attempt, max_attempts, first_seq,"
                 " last_seq, progress_seq, event_bytes, deadline_at, retain_us,"

@@ -72,6 +72,9 @@ enum amdi_event_kind {
     AMDI_EVENT_END,      // data is the status, if there is one
 };
 
+// Further ahead nobody counts.
+#define AMDI_STORE_MAX_AHEAD 10000u
+
 /** An operation. Valid during the callback that shows it. */
 struct amdi_op {
     uint64_t id;
@@ -82,6 +85,8 @@ struct amdi_op {
     uint32_t max_attempts;
     uint32_t nreleased; // attempts that do not count
     uint64_t nmessages; // events of kind MESSAGE, whether kept or not
+    uint32_t nahead; // QUEUED, and only get: how many of its queue go before,
+                     // at most AMDI_STORE_MAX_AHEAD
     uint64_t first_seq; // the oldest event that is kept
     uint64_t last_seq;  // the newest event; 0: none yet
     int64_t created_at_us;

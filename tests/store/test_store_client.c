@@ -13,6 +13,29 @@ static const struct amdi_bytes nothing;
 
 /* ---- submit and get ---- */
 
+START_TEST(get_tells_how_many_go_before)
+{
+    struct amdi_new_op other = {
+            .method = BYTES("/test/Do"), .queue = BYTES("other")};
+    uint64_t first = probe_add();
+    uint64_t last;
+
+    probe_advance_us(1);
+    ck_assert_int_eq(probe_submit(&other), AMDI_STORE_OK);
+    (void)probe_add();
+    probe_advance_us(1);
+    last = probe_add();
+
+    ck_assert_int_eq(probe_get(last), AMDI_STORE_OK);
+    ck_assert_uint_eq(probe.ops[0].nahead, 2);
+    ck_assert_int_eq(probe_get(first), AMDI_STORE_OK);
+    ck_assert_uint_eq(probe.ops[0].nahead, 0);
+    (void)probe_take("n"); // what runs is not before it
+    ck_assert_int_eq(probe_get(last), AMDI_STORE_OK);
+    ck_assert_uint_eq(probe.ops[0].nahead, 1);
+}
+END_TEST
+
 START_TEST(submitted_operation_can_be_read)
 {
     struct amdi_new_op new_op = {.principal = BYTES("alice"),
@@ -339,6 +362,7 @@ END_TEST
 static void
 add_tests(TCase *tests)
 {
+    tcase_add_test(tests, get_tells_how_many_go_before);
     tcase_add_test(tests, submitted_operation_can_be_read);
     tcase_add_test(tests, unknown_operation_is_not_found);
     tcase_add_test(tests, same_request_id_gives_the_same_operation);
