@@ -64,7 +64,9 @@ file_run(struct amdi_job *job, int fd, const char *path)
 
     switch (amdi_job_digest(job, fd, path, &value, &result, &failure)) {
     case AMDI_JOB_DONE:
-        (void)amdi_job_check(job, file_send_result(job->call, &result));
+        if (!amdi_job_skip(job)) {
+            (void)amdi_job_check(job, file_send_result(job->call, &result));
+        }
         return true;
     case AMDI_JOB_STOPPED:
         return true;

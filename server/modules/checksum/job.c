@@ -26,6 +26,8 @@ amdi_job_init(struct amdi_job *job, amdrpc_call *call, const char *algorithm,
     job->algorithm = algorithm[0] != '\0' ? algorithm : AMDI_DIGEST_DEFAULT;
     job->tell = tell;
     job->told_at_ms = amdi_clock_now_ms();
+    job->ndelivered = amdrpc_call_get_delivered(call);
+    job->is_kept = amdrpc_call_get_operation(call)[0] != '\0';
     err = amdi_digest_init(&job->digest, job->algorithm);
     if (err == AMDRPC_ENOTFOUND) {
         amdrpc_call_finishf(call, AMDRPC_STATUS_INVALID_ARGUMENT,
@@ -69,13 +71,31 @@ job_tell(struct amdi_job *job, const char *path)
 }
 
 bool
+amdi_job_skip(struct amdi_job *job)
+{
+    bool is_there = job->ndelivered > 0;
+
+    job->ndelivered -= is_there;
+    return is_there;
+}
+
+/** Reports the step to whoever watches; false: stop. */
+static bool
+job_checkpoint(struct amdi_job *job, const char *path)
+{
+    return job->ndelivered > 0
+            ? !amdrpc_call_is_cancelled(job->call)
+            : amdrpc_call_checkpoint_note(job->call, job->progress.bytes_done,
+                      job->progress.bytes_total, path);
+}
+
+bool
 amdi_job_step(struct amdi_job *job, const char *path)
 {
-    if (!amdrpc_call_checkpoint(job->call, job->progress.bytes_done,
-                job->progress.bytes_total)) {
+    if (!job_checkpoint(job, path)) {
         return amdi_job_check(job, AMDRPC_ECANCELED);
     }
-    if (amdi_clock_now_ms() - job->told_at_ms < JOB_TELL_MS) {
+    if (job->is_kept || amdi_clock_now_ms() - job->told_at_ms < JOB_TELL_MS) {
         return true;
     }
     return job_tell(job, path);
@@ -141,7 +161,7 @@ amdi_job_digest(struct amdi_job *job, int fd, const char *path,
 void
 amdi_job_finish(struct amdi_job *job)
 {
-    if (job->err == AMDRPC_OK) {
+    if (job->err == AMDRPC_OK && !amdi_job_skip(job)) {
         (void)job_tell(job, ""); // a failure is kept in the job
     }
     amdrpc_call_finish(job->call, amdrpc_status_from_err(job->err),

@@ -25,6 +25,8 @@ struct amdi_job {
     uint8_t *buffer; // owned
     amdi_job_progress progress;
     uint64_t told_at_ms;
+    uint64_t ndelivered; // messages left of those of earlier attempts
+    bool is_kept;        // an operation: progress is no message
     amdrpc_err err; // why the job stopped; AMDRPC_OK while it goes on
 };
 
@@ -53,7 +55,17 @@ enum amdi_job_outcome amdi_job_digest(struct amdi_job *job, int fd,
         const char *path, struct amdi_digest_value *value,
         Amdrpc__Checksum__V1__FileResult *result, struct amdi_failure *failure);
 
-/** Takes a step: tells progress when it is time; false: stop. */
+/**
+ * Tells whether the next message was delivered by an earlier attempt, and so
+ * is not sent again. It must be asked once for each message: a job's messages
+ * are always the same, in the same order.
+ */
+bool amdi_job_skip(struct amdi_job *job);
+
+/**
+ * Takes a step: tells progress when it is time; false: stop. Until it is where
+ * the last attempt was, a job does not say how far it has come.
+ */
 bool amdi_job_step(struct amdi_job *job, const char *path);
 
 /** Keeps an error of sending; returns whether to go on. */

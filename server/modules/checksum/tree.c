@@ -47,6 +47,9 @@ tree_send_failure(struct amdi_job *job, const char *path,
     file_error error = AMDRPC__CHECKSUM__V1__FILE_ERROR__INIT;
 
     job->progress.failed++;
+    if (amdi_job_skip(job)) {
+        return amdi_job_step(job, path);
+    }
     // Borrowed until the message is packed; protobuf-c has no const.
     error.path = (char *)path;
     error.message = (char *)failure->reason;
@@ -130,9 +133,15 @@ digest_on_file(void *arg, const struct amdi_walk_file *file)
 {
     struct amdi_job *job = arg;
     struct amdi_failure failure;
-    int fd = file_open(file, &failure);
     bool go_on;
+    int fd;
 
+    if (amdi_job_skip(job)) {
+        job->progress.files_done++;
+        job->progress.bytes_done += file->size;
+        return amdi_job_step(job, file->path);
+    }
+    fd = file_open(file, &failure);
     if (fd < 0) {
         return tree_send_failure(job, file->path, &failure);
     }
