@@ -34,6 +34,7 @@ policy_print(const Amdrpc__V1__Method *method)
         (void)printf("%s", policy->is_long ? ", long" : "");
     }
     limit_print(", default deadline ", policy->default_deadline_ms, " ms");
+    limit_print(", tried ", policy->max_attempts, " times");
     if (method->queued > 0 || method->running > 0) {
         (void)printf("; now %" PRIu32 " running, %" PRIu32
                      " queued, the first for %" PRIu64 " ms",

@@ -2,6 +2,7 @@
 #ifndef AMDI_CONFIG_H
 #define AMDI_CONFIG_H
 
+#include <amdrpc/operations.h>
 #include <amdrpc/server.h>
 
 #include "server/daemon/settings.h"
@@ -64,13 +65,15 @@ struct amdi_config {
     char *module_path;
     struct amdi_module_settings module_settings;
     char *data_dir;
-    amdrpc_server_options server; // but for what follows
-    uint32_t dispatch;            // an amdrpc_dispatch
-    uint32_t log_level;           // an amdrpc_log_level
-    uint32_t access_log;          // whether
-    uint32_t channelz;            // whether
-    uint32_t compress;            // whether
-    uint32_t log_format;          // an amdi_log_format
+    amdrpc_server_options server;        // but for what follows
+    uint32_t dispatch;                   // an amdrpc_dispatch
+    uint32_t log_level;                  // an amdrpc_log_level
+    uint32_t access_log;                 // whether
+    uint32_t channelz;                   // whether
+    uint32_t operations;                 // whether
+    amdrpc_operations_options operation; // but for the store
+    uint32_t compress;                   // whether
+    uint32_t log_format;                 // an amdi_log_format
 
     enum amdi_config_source sources[AMDI_NSETTINGS]; // who set the row
     char error[512]; // one line, after a failure

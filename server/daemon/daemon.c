@@ -15,6 +15,7 @@
 #include <amdrpc/channelz.h>
 #include <amdrpc/describe.h>
 #include <amdrpc/health.h>
+#include <amdrpc/operations.h>
 #include <amdrpc/reflection.h>
 #include <amdrpc/server.h>
 
@@ -32,6 +33,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -153,6 +155,29 @@ daemon_create_server(struct daemon *daemon)
     return err == AMDRPC_OK ? err : daemon_fail(daemon, "server", err);
 }
 
+/** Opens the store below the data directory, or in memory. */
+static amdrpc_err
+daemon_add_operations(struct daemon *daemon)
+{
+    amdrpc_operations_options options = daemon->config->operation;
+    const char *dir = daemon->config->data_dir;
+    char store[PATH_MAX + sizeof("sqlite:")];
+    char why[256] = "";
+    amdrpc_err err = AMDRPC_OK;
+
+    if (dir != NULL) {
+        // It fits: the directory has been opened.
+        (void)snprintf(store, sizeof(store), "sqlite:%s", dir);
+        options.store = store;
+    }
+    err = amdrpc_operations_add(daemon->server, &options, why, sizeof(why));
+    if (err != AMDRPC_OK) {
+        (void)amdi_config_fail(daemon->config, "operations: %s",
+                why[0] == '\0' ? amdrpc_err_text(err) : why);
+    }
+    return err;
+}
+
 /** What is built in; last reflection, which reads all others. */
 static amdrpc_err
 daemon_add_own_services(struct daemon *daemon)
@@ -167,6 +192,12 @@ daemon_add_own_services(struct daemon *daemon)
     }
     if (err != AMDRPC_OK) {
         return daemon_fail(daemon, "channelz", err);
+    }
+    if (daemon->config->operations) {
+        err = daemon_add_operations(daemon);
+    }
+    if (err != AMDRPC_OK) {
+        return err;
     }
     err = amdrpc_health_create(daemon->server, &daemon->health);
     if (err != AMDRPC_OK) {

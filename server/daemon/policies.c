@@ -98,6 +98,20 @@ assign_watchdog(amdrpc_policy *policy, const char *value)
 }
 
 static bool
+assign_retry(amdrpc_policy *policy, const char *value)
+{
+    uint64_t n = 1;
+
+    if (strcmp(value, "never") != 0 &&
+            (!amdi_value_parse(AMDI_VALUE_COUNT, value, &n) || n == 0 ||
+                    n > MAX_NUMBER)) {
+        return false;
+    }
+    policy->max_attempts = (uint32_t)n;
+    return true;
+}
+
+static bool
 assign_pool(amdrpc_policy *policy, const char *value)
 {
     policy->pool = value;
@@ -125,7 +139,8 @@ amdi_policy_assign(amdrpc_policy *policy, const char *name, const char *value)
         bool (*assign)(amdrpc_policy *policy, const char *value);
     } fields[] = {{"dispatch", assign_dispatch}, {"priority", assign_priority},
             {"fair-by", assign_fair_by}, {"long", assign_long},
-            {"watchdog", assign_watchdog}, {"pool", assign_pool}};
+            {"watchdog", assign_watchdog}, {"retry", assign_retry},
+            {"pool", assign_pool}};
     const struct {
         const char *name;
         enum amdi_value_unit unit;

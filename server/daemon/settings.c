@@ -42,6 +42,14 @@ static const struct amdi_choice log_format_choices[] = {
         FIELD(server.field), .help = (what)                                    \
     }
 
+// What holds for operations, unless they or their methods say otherwise.
+#define OPERATION(setting, kind, value, from, to, preset, field, what)         \
+    {                                                                          \
+        .name = (setting), .type = AMDI_SETTING_##kind, .value_name = (value), \
+        .def = (preset), .min = (from), .max = (to), FIELD(operation.field),   \
+        .help = (what)                                                         \
+    }
+
 #define MAX_MS (1000u * 3600 * 1000)
 #define MAX_BYTES (1u << 30)
 
@@ -160,6 +168,27 @@ static const struct amdi_setting settings[] = {
                 FIELD(data_dir),
                 .help = "folder for what must survive; made when missing",
         },
+        {
+                .name = "operations",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "HOW",
+                .def = "on",
+                .choices = on_off_choices,
+                FIELD(operations),
+                .help = "keep operations in data-dir, or else in memory",
+        },
+        OPERATION("operation-max-running", COUNT, "N", 1, 1000000, "1024",
+                max_running, "operations of a method at a time"),
+        OPERATION("operation-timeout", DURATION, "TIME", 1, MAX_MS, "24h",
+                timeout_ms, "after which executing one is given up"),
+        OPERATION("operation-retain", DURATION, "TIME", 1, MAX_MS, "24h",
+                retain_ms, "how long one is kept after its end"),
+        OPERATION("operation-max-attempts", COUNT, "N", 1, 1000000, "5",
+                max_attempts, "how often one is tried"),
+        OPERATION("operation-backoff", DURATION, "TIME", 1, MAX_MS, "1s",
+                backoff_ms, "before the second attempt, then doubled"),
+        OPERATION("operation-lease", DURATION, "TIME", 100, MAX_MS, "15s",
+                lease_ms, "after which a dead executor is noticed"),
         {
                 .name = "loops",
                 .type = AMDI_SETTING_COUNT,

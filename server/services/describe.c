@@ -39,6 +39,7 @@ policy_describe(struct description *out, const amdrpc_policy *policy)
     msg->watchdog_ms = policy->watchdog_ms == AMDRPC_WATCHDOG_NEVER
             ? 0
             : policy->watchdog_ms;
+    msg->max_attempts = policy->max_attempts;
 }
 
 static void

@@ -78,6 +78,8 @@ START_TEST(method_is_set_field_by_field)
     give("method \"" ECHO "\".priority", "low");
     give("method \"" ECHO "\".long", "on");
     give("method \"" ECHO "\".watchdog", "5s");
+    give("method \"" ECHO "\".retry", "3");
+    give("method \"" OTHER "\".retry", "never");
     give("method \"" ECHO "\".default-deadline", "2m");
 
     ck_assert_int_eq(apply(), AMDRPC_OK);
@@ -93,6 +95,8 @@ START_TEST(method_is_set_field_by_field)
     ck_assert(policy.is_long);
     ck_assert_uint_eq(policy.watchdog_ms, 5000);
     ck_assert_uint_eq(policy.default_deadline_ms, 120000);
+    ck_assert_uint_eq(policy.max_attempts, 3);
+    ck_assert_uint_eq(policy_of(OTHER).max_attempts, 1);
     ck_assert_uint_eq(policy_of(OTHER).max_queued, 1024);
 }
 END_TEST
@@ -168,6 +172,7 @@ static const struct {
         {"method \"" ECHO "\".fair-by", "metadata:X", "method"},
         {"method \"" ECHO "\".long", "yes", "no such setting, or value"},
         {"method \"" ECHO "\".watchdog", "5", "no such setting, or value"},
+        {"method \"" ECHO "\".retry", "0", "no such setting, or value"},
         {"method \"" ECHO "\".colour", "red", "no such setting, or value"},
 };
 
