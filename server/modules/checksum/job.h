@@ -27,7 +27,7 @@ struct amdi_job {
     uint64_t told_at_ms;
     uint64_t ndelivered; // messages left of those of earlier attempts
     bool is_kept;        // an operation: progress is no message
-    amdrpc_err err; // why the job stopped; AMDRPC_OK while it goes on
+    amdrpc_err err;      // why the job stopped; AMDRPC_OK while it goes on
 };
 
 /**
