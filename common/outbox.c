@@ -2,10 +2,12 @@
  * Framed messages on their way from any thread to a stream.
  *
  * Chunks move one way: queued (producers, under the lock) → sending (loop) →
- * spent (loop, referenced by a write in progress) → freed. Small messages that
- * follow each other before the loop comes by share a chunk; so a stream of
- * them costs one lock and one memcpy each. A chunk that was collected is never
- * written to again, so the loop reads it without the lock.
+ * spent (loop, referenced by a write in progress) → freed. While a stream is
+ * in flow its large chunks go back to the producers instead: to free memory of
+ * that size here and take it there costs the pages' faults each time. Small
+ * messages that follow each other before the loop comes by share a chunk; so a
+ * stream of them costs one lock and one memcpy each. A chunk that was collected
+ * is never written to again, so the loop reads it without the lock.
  */
 #include "common/outbox.h"
 
@@ -124,6 +126,7 @@ amdi_outbox_fini(struct amdi_outbox *outbox)
     chunk_free_all(outbox->sending);
     chunk_free_all(outbox->spent);
     chunk_free_all(outbox->queued);
+    chunk_free_all(outbox->spare);
     (void)pthread_mutex_destroy(&outbox->mtx); // nobody holds it
 }
 
@@ -241,6 +244,23 @@ outbox_push_small(struct amdi_outbox *outbox, const struct outbox_frame *frame,
     return err;
 }
 
+/** Returns a used chunk for @need bytes that wastes little, or NULL. */
+static struct amdi_chunk *
+outbox_take_spare_locked(struct amdi_outbox *outbox, size_t need)
+{
+    struct amdi_chunk *chunk = outbox->spare;
+
+    if (chunk == NULL || chunk->room < need || chunk->room / 2 > need) {
+        return NULL;
+    }
+    outbox->spare = chunk->next;
+    outbox->nspare -= chunk->room;
+    chunk->next = NULL;
+    chunk->len = 0;
+    chunk->nmessages = 0;
+    return chunk;
+}
+
 /** Gives back the room of a message that could not be made. */
 static void
 outbox_give_back(struct amdi_outbox *outbox, size_t need)
@@ -256,17 +276,22 @@ outbox_push_big(struct amdi_outbox *outbox, const struct outbox_frame *frame,
         bool may_block, struct amdi_arena *arena)
 {
     size_t need = AMDI_FRAME_PREFIX_BYTES + frame->len;
-    struct amdi_chunk *chunk;
+    struct amdi_chunk *chunk = NULL;
     amdrpc_err err;
 
     (void)pthread_mutex_lock(&outbox->mtx);
     err = outbox_reserve_locked(outbox, need, may_block);
+    if (err == AMDRPC_OK) {
+        chunk = outbox_take_spare_locked(outbox, need);
+    }
     (void)pthread_mutex_unlock(&outbox->mtx);
     if (err != AMDRPC_OK) {
         return err;
     }
     // The loop must not wait for the lock while a big message is written.
-    chunk = chunk_create(need, arena);
+    if (chunk == NULL) {
+        chunk = chunk_create(need, arena);
+    }
     if (chunk == NULL) {
         outbox_give_back(outbox, need);
         return AMDRPC_ENOMEM;
@@ -421,18 +446,61 @@ amdi_outbox_take(struct amdi_outbox *outbox, struct amdi_out *out, size_t len)
     return nmessages;
 }
 
+/** Keeps a chunk for the next message; false when it had better be freed. */
+static bool
+outbox_spare_locked(struct amdi_outbox *outbox, struct amdi_chunk *chunk)
+{
+    // All that a call holds stays below the mark.
+    if (chunk->is_in_arena || chunk->room <= CHUNK_BYTES ||
+            outbox->nwaiting + outbox->nspare + chunk->room >
+                    outbox->high_water_bytes) {
+        return false;
+    }
+    chunk->next = outbox->spare;
+    outbox->spare = chunk;
+    outbox->nspare += chunk->room;
+    return true;
+}
+
+/** Keeps what was spent while the stream flows; returns what is to be freed. */
+static struct amdi_chunk *
+outbox_recycle_locked(struct amdi_outbox *outbox)
+{
+    bool is_in_flow = outbox->nwaiting > 0 || outbox->waiters != NULL;
+    struct amdi_chunk *chunk = outbox->spent;
+    struct amdi_chunk *freed = NULL;
+
+    outbox->spent = NULL;
+    if (!is_in_flow) {
+        // Nothing follows for now, and may not for long.
+        freed = outbox->spare;
+        outbox->spare = NULL;
+        outbox->nspare = 0;
+    }
+    while (chunk != NULL) {
+        struct amdi_chunk *next = chunk->next;
+
+        if (!is_in_flow || !outbox_spare_locked(outbox, chunk)) {
+            chunk->next = freed;
+            freed = chunk;
+        }
+        chunk = next;
+    }
+    return freed;
+}
+
 bool
 amdi_outbox_release(struct amdi_outbox *outbox)
 {
+    struct amdi_chunk *freed = NULL;
     bool has_ended_famine = false;
 
     if (outbox->ntaken == 0) {
         return false;
     }
-    chunk_free_all(outbox->spent);
-    outbox->spent = NULL;
     (void)pthread_mutex_lock(&outbox->mtx);
     outbox->nwaiting -= outbox->ntaken;
+    freed = outbox_recycle_locked(outbox);
     // Not for every bit of room: a producer that is woken should find some.
     if (outbox->nwaiting <= outbox->high_water_bytes / 2) {
         has_ended_famine = outbox->is_starved;
@@ -440,6 +508,7 @@ amdi_outbox_release(struct amdi_outbox *outbox)
         outbox_wake_all_locked(outbox);
     }
     (void)pthread_mutex_unlock(&outbox->mtx);
+    chunk_free_all(freed);
     outbox->ntaken = 0;
     return has_ended_famine;
 }

@@ -40,6 +40,8 @@ struct amdi_outbox {
     struct amdi_chunk *queued_last; // NULL while nothing is queued
     size_t nwaiting;                // bytes queued, sending or not yet released
     size_t high_water_bytes;
+    struct amdi_chunk *spare; // of large messages, for the next; owned
+    size_t nspare;            // bytes of them
     struct amdi_outbox_waiter *waiters; // for room; on their stacks
     bool is_starved;                    // a producer was told "again"
     bool is_closed;                     // no more messages
@@ -95,8 +97,9 @@ size_t amdi_outbox_take(
         struct amdi_outbox *outbox, struct amdi_out *out, size_t len);
 
 /**
- * Frees what was taken and wakes a waiting producer; to be called after the
- * bytes have been written. Returns true when a producer had been told "again"
+ * Frees what was taken, or keeps it for messages that are about to follow, and
+ * wakes a waiting producer; to be called after the bytes have been written.
+ * Returns true when a producer had been told "again"
  * and there is room now.
  */
 bool amdi_outbox_release(struct amdi_outbox *outbox);
