@@ -263,7 +263,9 @@ amdi_worker_pool_cancel(struct amdi_worker_pool *pool, struct amdrpc_call *call)
     bool was_queued = false;
 
     pthread_mutex_lock(&pool->mtx);
-    was_queued = amdi_list_is_linked(&call->queue.node);
+    // Who refuses a call has it on a list of its own, and will finish it.
+    was_queued = call->refusal == AMDI_REFUSAL_NONE &&
+            amdi_list_is_linked(&call->queue.node);
     if (was_queued) {
         amdi_queue_remove(&pool->queue, &call->queue);
     }

@@ -236,6 +236,39 @@ START_TEST(cancelled_call_is_not_taken)
 }
 END_TEST
 
+START_TEST(call_that_is_being_refused_is_not_cancelled)
+{
+    struct amdi_list shed;
+
+    amdi_list_init(&shed);
+    submit(0, 1);
+    test_clock_advance_ms(600);
+    ck_assert_ptr_null(take(&shed));
+    ck_assert(!amdi_list_is_empty(&shed));
+
+    ck_assert(!amdi_worker_pool_cancel(pool, &calls[0]));
+
+    ck_assert(!amdi_list_is_empty(&shed));
+    ck_assert_uint_eq(pool->queue.nqueued, 0);
+    (void)amdi_list_pop(&shed);
+}
+END_TEST
+
+START_TEST(call_that_gave_way_is_not_cancelled)
+{
+    method.lane.max_queued = 2;
+    submit(0, 2);
+    calls[2].caller = 2;
+    submit(2, 1);
+
+    ck_assert(!amdi_worker_pool_cancel(pool, &calls[1]));
+
+    ck_assert_ptr_eq(pop_refused(), &calls[1]);
+    ck_assert(amdi_worker_pool_cancel(pool, &calls[0]));
+    ck_assert(amdi_worker_pool_cancel(pool, &calls[2]));
+}
+END_TEST
+
 /** Lets calls wait for 600 ms each, one after another; counts the shed. */
 static size_t
 overload(void)
@@ -553,6 +586,8 @@ add_admission(Suite *suite)
     tcase_add_test(admission, call_that_cannot_begin_in_time_is_refused);
     tcase_add_test(admission, call_that_can_begin_in_time_waits);
     tcase_add_test(admission, cancelled_call_is_not_taken);
+    tcase_add_test(admission, call_that_is_being_refused_is_not_cancelled);
+    tcase_add_test(admission, call_that_gave_way_is_not_cancelled);
     tcase_add_test(admission, lasting_overload_sheds_calls);
     tcase_add_test(admission, long_methods_shed_nothing);
     tcase_add_test(admission, methods_that_take_long_shed_nothing);
