@@ -3,12 +3,10 @@
 #include "common/clock.h"
 #include "server/call.h"
 #include "server/dispatch/admission.h"
-#include "server/dispatch/dispatch.h"
 #include "server/dispatch/worker_pool.h"
 #include "server/service.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/runner.h"
-#include "tests/support/sweep.h"
 
 #include <check.h>
 
@@ -531,51 +529,6 @@ START_TEST(stopped_pool_ends_its_workers)
 }
 END_TEST
 
-/* ---- dispatchers ---- */
-
-static amdrpc_err
-make_dispatcher(void *arg)
-{
-    struct amdi_dispatcher *d = NULL;
-    amdrpc_err err = amdi_dispatcher_create(&d);
-
-    (void)arg;
-    if (err == AMDRPC_OK) {
-        err = amdi_dispatcher_add_pool(d, "one", 1, 2);
-    }
-    if (err == AMDRPC_OK) {
-        err = amdi_dispatcher_add_pool(d, "two", 1, 1);
-    }
-    amdi_dispatcher_destroy(d);
-    return err;
-}
-
-START_TEST(lack_of_memory_is_an_error)
-{
-    ck_assert_uint_ge(test_sweep_allocations(make_dispatcher, NULL), 9);
-}
-END_TEST
-
-START_TEST(pools_have_names)
-{
-    struct amdi_dispatcher *d = NULL;
-
-    ck_assert_int_eq(amdi_dispatcher_create(&d), AMDRPC_OK);
-    ck_assert_int_eq(amdi_dispatcher_add_pool(d, "slow", 1, 2), AMDRPC_OK);
-    ck_assert_int_eq(amdi_dispatcher_add_pool(d, "slow", 1, 2), AMDRPC_EEXIST);
-    ck_assert_int_eq(amdi_dispatcher_add_pool(d, "", 1, 2), AMDRPC_EINVAL);
-    ck_assert_int_eq(amdi_dispatcher_add_pool(d, "none", 0, 2), AMDRPC_EINVAL);
-    ck_assert_int_eq(amdi_dispatcher_add_pool(d, "less", 2, 1), AMDRPC_EINVAL);
-    ck_assert_int_eq(amdi_dispatcher_add_pool(
-                             d, "a-name-of-more-than-31-characters", 1, 1),
-            AMDRPC_EINVAL);
-
-    ck_assert_ptr_nonnull(amdi_dispatcher_find_pool(d, "slow"));
-    ck_assert_ptr_null(amdi_dispatcher_find_pool(d, "fast"));
-    amdi_dispatcher_destroy(d);
-}
-END_TEST
-
 static void
 add_admission(Suite *suite)
 {
@@ -601,7 +554,6 @@ make_suite(void)
 {
     Suite *suite = suite_create("worker_pool");
     TCase *workers = tcase_create("workers");
-    TCase *dispatcher = tcase_create("dispatcher");
 
     add_admission(suite);
     tcase_set_timeout(workers, 60);
@@ -613,9 +565,6 @@ make_suite(void)
     tcase_add_test(workers, pool_that_shrank_grows_again);
     tcase_add_test(workers, stopped_pool_ends_its_workers);
     suite_add_tcase(suite, workers);
-    tcase_add_test(dispatcher, lack_of_memory_is_an_error);
-    tcase_add_test(dispatcher, pools_have_names);
-    suite_add_tcase(suite, dispatcher);
     return suite;
 }
 
