@@ -5,7 +5,6 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/log.h"
-#include "server/dispatch/worker_pool.h"
 #include "server/operation/executor.h"
 #include "server/operation/lane.h"
 #include "server/operation/record.h"
@@ -18,7 +17,6 @@
 #include <string.h>
 
 #define US_PER_MS 1000
-#define NS_PER_US 1000
 #define HOUR_MS (3600u * 1000)
 
 // Of a message or result, beside what the server takes in; LIMITS: 4 MiB.
@@ -48,37 +46,16 @@ amdi_operations_of(const struct amdrpc_server *server)
     return server->operations;
 }
 
+struct amdrpc_server *
+amdi_operations_server(const struct amdi_operations *ops)
+{
+    return ops->executor.server;
+}
+
 struct amdi_store *
 amdi_operations_store(const struct amdi_operations *ops)
 {
     return ops->executor.store;
-}
-
-/* ---- estimates ---- */
-
-void
-amdi_operations_estimate(struct amdi_operations *ops, const struct amdi_op *op,
-        uint64_t *out_position, int64_t *out_expected_start_us)
-{
-    struct amdi_executor *executor = &ops->executor;
-    int64_t now_us = amdi_clock_wall_us();
-    struct amdi_method *method = amdi_service_table_find(
-            &executor->server->services, op->method.data, op->method.len);
-    struct amdi_lane_gauges lane = {0};
-    uint64_t wait_us = 0;
-
-    *out_position = op->nahead;
-    if (method != NULL) {
-        // Those that are leased already go before it too.
-        amdi_worker_pool_get_lane(
-                method->pool, method, amdi_clock_now_ns(), &lane);
-        *out_position += lane.nqueued;
-        wait_us = (*out_position + lane.nrunning) * lane.service_ns /
-                NS_PER_US / method->policy.max_running;
-    }
-    *out_expected_start_us =
-            op->ready_at_us > now_us ? op->ready_at_us : now_us;
-    *out_expected_start_us += (int64_t)wait_us;
 }
 
 /* ---- submission ---- */

@@ -51,6 +51,9 @@ struct amdi_submission {
 /** The server's operations, or NULL when it keeps none. Thread: any. */
 struct amdi_operations *amdi_operations_of(const struct amdrpc_server *server);
 
+/** Whose they are. Thread: any. */
+struct amdrpc_server *amdi_operations_server(const struct amdi_operations *ops);
+
 /** Borrowed; for get, list, cancel, remove and watch. Thread: any. */
 struct amdi_store *amdi_operations_store(const struct amdi_operations *ops);
 
