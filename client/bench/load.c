@@ -148,6 +148,14 @@ slot_watch(struct slot *slot, amdrpc_client_call *call)
             slot);
 }
 
+static amdrpc_err
+plan_send(const struct amdi_load_plan *plan, amdrpc_client_call *call)
+{
+    return plan->send != NULL ? plan->send(call, plan->send_arg)
+                              : amdrpc_client_call_send_bytes(
+                                        call, plan->request, plan->request_len);
+}
+
 // Loop thread, or the main thread before the slot's first call or while it is
 // parked. The slot counts as active.
 static void
@@ -155,7 +163,8 @@ slot_start(struct slot *slot)
 {
     struct worker *worker = slot->worker;
     const struct amdi_load_plan *plan = &worker->load->plan;
-    amdrpc_call_options options = {.timeout_ms = (int64_t)plan->timeout_ms};
+    amdrpc_call_options options = {.timeout_ms = (int64_t)plan->timeout_ms,
+            .metadata = plan->metadata};
     amdrpc_client_call *call = NULL;
 
     slot->started_at_ns = amdi_clock_now_ns();
@@ -165,8 +174,7 @@ slot_start(struct slot *slot)
         return;
     }
     // What cannot be sent ends the call, with a status that is counted.
-    if (amdrpc_client_call_send_bytes(call, plan->request, plan->request_len) !=
-            AMDRPC_OK) {
+    if (plan_send(plan, call) != AMDRPC_OK) {
         amdrpc_client_call_cancel(call);
     }
     atomic_store(&slot->call, amdrpc_client_call_ref(call));

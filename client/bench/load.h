@@ -25,7 +25,11 @@ struct amdi_load_plan {
     const amdrpc_method_desc *method;
     const void *request; // borrowed; the serialized message of every call
     size_t request_len;
-    bool once; // no call follows the one that ended
+    // In place of the request: sends the message of one call. Any thread.
+    amdrpc_err (*send)(amdrpc_client_call *call, const void *arg);
+    const void *send_arg;            // borrowed
+    const amdrpc_metadata *metadata; // of every call; borrowed; NULL: none
+    bool once;                       // no call follows the one that ended
 };
 
 /** What came of it, in the measured time. */

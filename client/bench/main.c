@@ -4,6 +4,7 @@
 #include "client/bench/report.h"
 #include "client/bench/request.h"
 #include "client/bench/scenario.h"
+#include "client/bench/submit.h"
 #include "client/program/program.h"
 
 #include <errno.h>
@@ -92,6 +93,72 @@ measure(struct amdi_load *load, const struct amdi_bench_options *options,
     report->client_cpu_us = client[1].cpu_us - client[0].cpu_us;
 }
 
+/** What a load of operations needs beside the request. */
+struct operations {
+    struct amdi_bench_submit submit;
+    amdrpc_metadata *metadata; // owned
+};
+
+/**
+ * Lets the plan make operations: by submissions, or, when it waits for them,
+ * by calls that are kept as operations.
+ */
+static amdrpc_err
+operations_plan(struct operations *operations,
+        const struct amdi_bench_options *options, struct amdi_load_plan *plan)
+{
+    if (options->wait) {
+        amdrpc_err err = amdrpc_metadata_create(&operations->metadata);
+
+        plan->metadata = operations->metadata;
+        return err == AMDRPC_OK ? amdrpc_metadata_add_text(operations->metadata,
+                                          "amdrpc-detach", "on-disconnect")
+                                : err;
+    }
+    if (options->submit) {
+        operations->submit = (struct amdi_bench_submit){
+                .path = plan->method->path,
+                .request = plan->request,
+                .request_len = plan->request_len,
+                .has_random_ids = options->request_id != NULL &&
+                        strcmp(options->request_id, "random") == 0,
+        };
+        plan->method = amdi_bench_submit_method();
+        plan->send = amdi_bench_submit_send;
+        plan->send_arg = &operations->submit;
+    }
+    return AMDRPC_OK;
+}
+
+static int
+run_plan(const struct amdi_bench_options *options, struct amdi_load_plan *plan)
+{
+    static struct amdi_load_result result; // too large for a stack
+    struct amdi_report report = {.plan = plan, .result = &result};
+    struct operations operations = {.metadata = NULL};
+    struct amdi_load *load = NULL;
+    amdrpc_err err = operations_plan(&operations, options, plan);
+
+    if (err == AMDRPC_OK) {
+        err = amdi_load_create(plan, &load);
+    }
+    if (err == AMDRPC_OK) {
+        measure(load, options, &report);
+        amdi_load_stop(load, &result);
+        amdi_load_destroy(load);
+    }
+    amdrpc_metadata_destroy(operations.metadata);
+    if (err == AMDRPC_EINVAL) {
+        amdi_program_error("'%s' is not a server: HOST:PORT", options->target);
+        return AMDI_EXIT_USAGE;
+    }
+    if (err != AMDRPC_OK) {
+        amdi_program_error("cannot start: %s", amdrpc_err_text(err));
+        return AMDI_EXIT_FAILED;
+    }
+    return print_report(options, &report);
+}
+
 static int
 run_load(const struct amdi_bench_options *options,
         const struct amdi_bench_request *request)
@@ -106,23 +173,8 @@ run_load(const struct amdi_bench_options *options,
             .request = amdi_buf_peek(&request->bytes),
             .request_len = amdi_buf_len(&request->bytes),
     };
-    static struct amdi_load_result result; // too large for a stack
-    struct amdi_report report = {.plan = &plan, .result = &result};
-    struct amdi_load *load = NULL;
-    amdrpc_err err = amdi_load_create(&plan, &load);
 
-    if (err == AMDRPC_EINVAL) {
-        amdi_program_error("'%s' is not a server: HOST:PORT", options->target);
-        return AMDI_EXIT_USAGE;
-    }
-    if (err != AMDRPC_OK) {
-        amdi_program_error("cannot start: %s", amdrpc_err_text(err));
-        return AMDI_EXIT_FAILED;
-    }
-    measure(load, options, &report);
-    amdi_load_stop(load, &result);
-    amdi_load_destroy(load);
-    return print_report(options, &report);
+    return run_plan(options, &plan);
 }
 
 static int

@@ -4,6 +4,7 @@
 #include "client/program/program.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define FIELD(name) offsetof(struct amdi_bench_options, name)
 
@@ -33,11 +34,16 @@ static const struct amdi_option rows[] = {
                 "Call this method of any server.", 0, 0},
         {"payload", AMDI_OPTION_NUMBER, FIELD(payload_bytes), "BYTES",
                 "Payload of echo; default 16.", 0, 64 * 1024 * 1024},
+        {"request-id", AMDI_OPTION_TEXT, FIELD(request_id), "KIND",
+                "Of --submit: ordered by time (default), or random.", 0, 0},
         {"server-pid", AMDI_OPTION_NUMBER, FIELD(server_pid), "PID",
                 "Measure this process's CPU time and memory.", 1, INT32_MAX},
         {"size", AMDI_OPTION_NUMBER, FIELD(size_bytes), "BYTES",
                 "Payload of each message of count; default 16.", 0,
                 64 * 1024 * 1024},
+        {"submit", AMDI_OPTION_FLAG, FIELD(submit), NULL,
+                "Submit operations; each counts once it is acknowledged.", 0,
+                0},
         {"threads", AMDI_OPTION_NUMBER, FIELD(threads), "N",
                 "Client threads that share the connections; default 1.", 1,
                 256},
@@ -45,6 +51,8 @@ static const struct amdi_option rows[] = {
                 "Deadline of each call; default: none.", 1, DAY_MS},
         {"us", AMDI_OPTION_NUMBER, FIELD(us), "N",
                 "Microseconds of burn; default 100.", 0, DAY_MS},
+        {"wait", AMDI_OPTION_FLAG, FIELD(wait), NULL,
+                "With --submit: each counts once it is done.", 0, 0},
         {"warmup", AMDI_OPTION_DURATION, FIELD(warmup_ms), "TIME",
                 "How long to run before measuring; default 1s.", 0, DAY_MS},
 };
@@ -67,6 +75,26 @@ static const struct amdi_command_line line = {
         .min_operands = 1,
         .max_operands = 1,
 };
+
+static const char *
+options_find_wrong(const struct amdi_bench_options *options)
+{
+    const char *id = options->request_id;
+
+    if (options->body != NULL && options->path == NULL) {
+        return "--body is only for --path";
+    }
+    if (!options->submit && (options->wait || id != NULL)) {
+        return "--wait and --request-id are only for --submit";
+    }
+    if (options->wait && id != NULL) {
+        return "--request-id does not go with --wait";
+    }
+    if (id != NULL && strcmp(id, "random") != 0 && strcmp(id, "ordered") != 0) {
+        return "--request-id is neither random nor ordered";
+    }
+    return NULL;
+}
 
 bool
 amdi_bench_options_parse(
@@ -91,8 +119,9 @@ amdi_bench_options_parse(
         return false;
     }
     out->target = operands.items[0];
-    if (out->body != NULL && out->path == NULL) {
-        amdi_program_error("--body is only for --path (try --help)");
+    const char *wrong = options_find_wrong(out);
+    if (wrong != NULL) {
+        amdi_program_error("%s (try --help)", wrong);
         *out_exit = AMDI_EXIT_USAGE;
         return false;
     }

@@ -31,6 +31,11 @@ struct amdi_bench_options {
     uint64_t size_bytes;
     const char *path;
     const char *body;
+
+    // Operations in place of calls.
+    bool submit;
+    bool wait;
+    const char *request_id; // "random" or "ordered"
 };
 
 /**
