@@ -18,6 +18,8 @@
 
 #define FILTER_BYTES 4096
 
+#define ROW_FORMAT "%-37s %-9s %8s  %-20s  %s\n"
+
 struct list_options {
     struct amdi_connect connect;
     const char *filter;
@@ -158,8 +160,8 @@ row_print(const char *name, const Amdrpc__V1__OperationMetadata *metadata)
 
     progress_format(metadata->progress, progress, sizeof(progress));
     time_format(metadata->create_time, created, sizeof(created));
-    (void)printf("%-37s %-9s %8s  %-20s  %s\n", name,
-            state_name(metadata->state), progress, created, metadata->method);
+    (void)printf(ROW_FORMAT, name, state_name(metadata->state), progress,
+            created, metadata->method);
 }
 
 static int
@@ -183,6 +185,10 @@ list_print_page(struct list_run *run,
 {
     int exit_status = AMDI_EXIT_OK;
 
+    if (!run->options->json && run->token[0] == '\0') {
+        (void)printf(
+                ROW_FORMAT, "NAME", "STATE", "PROGRESS", "CREATED", "METHOD");
+    }
     for (size_t i = 0; i < page->n_operations && run->nleft > 0 &&
             exit_status == AMDI_EXIT_OK;
             i++) {
@@ -223,10 +229,6 @@ list_all(struct list_run *run)
 {
     int exit_status;
 
-    if (!run->options->json) {
-        (void)printf("%-37s %-9s %8s  %-20s  %s\n", "NAME", "STATE", "PROGRESS",
-                "CREATED", "METHOD");
-    }
     do {
         exit_status = list_page(run);
     } while (exit_status == AMDI_EXIT_OK && run->token[0] != '\0' &&
