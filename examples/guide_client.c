@@ -59,6 +59,79 @@ ask_and_wait(amdrpc_channel *channel)
     return err;
 }
 
+/* ---- come back later ---- */
+
+/** Submits an operation and forgets all but its name. */
+static amdrpc_err
+submit(amdrpc_channel *channel, char *out_name, size_t size)
+{
+    const amdrpc_operation_options options = {.no_wait = true};
+    Guide__DivideRequest request = GUIDE__DIVIDE_REQUEST__INIT;
+    amdrpc_future *kept = NULL;
+
+    request.dividend = 9;
+    request.divisor = 4;
+    amdrpc_err err =
+            guide_work_divide_submit(channel, &request, &options, &kept);
+    if (err == AMDRPC_OK) {
+        err = amdrpc_future_wait(kept, /*timeout_ms=*/-1);
+    }
+    const char *name = amdrpc_future_get_operation_name(kept);
+    (void)snprintf(out_name, size, "%s", name == NULL ? "" : name);
+    amdrpc_future_unref(kept);
+    return err;
+}
+
+/** In another process, say, and after the server was started again. */
+static amdrpc_err
+come_back(amdrpc_channel *channel, const char *name)
+{
+    amdrpc_future *answer = NULL;
+    amdrpc_err err =
+            guide_work_divide_future_from_name(channel, name, NULL, &answer);
+
+    if (err == AMDRPC_OK) {
+        err = amdrpc_future_wait(answer, /*timeout_ms=*/-1);
+    }
+    if (err == AMDRPC_OK &&
+            amdrpc_future_get_status(answer) == AMDRPC_STATUS_OK) {
+        printf("9 / 4 was %g\n", guide_work_divide_result(answer)->quotient);
+    }
+    amdrpc_future_unref(answer);
+    return err;
+}
+
+/** Reads what a method with many messages sent, and what it sends. */
+static amdrpc_err
+watch(amdrpc_channel *channel, const char *name)
+{
+    amdrpc_watch *watch = NULL;
+    const amdrpc_watch_event *event = NULL;
+    amdrpc_err err = amdrpc_watch_open(
+            channel, NULL, name, /*after_seq=*/0, NULL, &watch);
+
+    while (err == AMDRPC_OK) {
+        err = amdrpc_watch_next(watch, /*timeout_ms=*/-1, &event);
+        if (err == AMDRPC_OK && event->kind == AMDRPC_WATCH_END) {
+            printf("watch: %s\n", amdrpc_status_name(event->status));
+        }
+    }
+    amdrpc_watch_close(watch);
+    return err == AMDRPC_EEND ? AMDRPC_OK : err;
+}
+
+static amdrpc_err
+do_it_later(amdrpc_channel *channel)
+{
+    char name[128];
+    amdrpc_err err = submit(channel, name, sizeof(name));
+
+    if (err == AMDRPC_OK) {
+        err = come_back(channel, name);
+    }
+    return err == AMDRPC_OK ? watch(channel, name) : err;
+}
+
 /* ---- think better of it ---- */
 
 static amdrpc_err
@@ -170,6 +243,9 @@ main(int argc, char **argv)
     }
     if (err == AMDRPC_OK) {
         err = add(channel);
+    }
+    if (err == AMDRPC_OK) {
+        err = do_it_later(channel);
     }
     amdrpc_channel_unref(channel);
     if (err != AMDRPC_OK) {

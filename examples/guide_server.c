@@ -1,5 +1,6 @@
 /** The server of docs/guide.md. */
 #include <amdrpc/log.h>
+#include <amdrpc/operations.h>
 
 #include "guide.amdrpc-server.h"
 
@@ -153,6 +154,10 @@ add_services(amdrpc_server *server)
     };
     amdrpc_err err = guide_work_register(server, &handlers, NULL);
 
+    if (err == AMDRPC_OK) {
+        // In memory; with "sqlite:DIR" they survive this process.
+        err = amdrpc_operations_add(server, NULL, NULL, 0);
+    }
     if (err == AMDRPC_OK) {
         err = amdrpc_server_set_policy(server, "/guide.Work/Remind", &on_loop);
     }
