@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -77,6 +78,15 @@ amdi_socket_prepare(int fd)
     // Fails for what is not TCP, and that has no Nagle to switch off.
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return AMDRPC_OK;
+}
+
+void
+amdi_socket_set_user_timeout(int fd, uint32_t timeout_ms)
+{
+    unsigned ms = timeout_ms < INT_MAX ? timeout_ms : INT_MAX;
+
+    // Fails for what is not TCP, where the peer's kernel is ours.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 amdrpc_err

@@ -27,6 +27,13 @@ AMDRPC_NODISCARD amdrpc_err amdi_socket_read(
 AMDRPC_NODISCARD amdrpc_err amdi_socket_write(
         int fd, const struct iovec *iov, int niov, size_t *out_len);
 
+/**
+ * Loses the connection when what was sent is not acknowledged for so long, or
+ * the peer keeps its window shut for so long (TCP_USER_TIMEOUT). Does nothing
+ * to what is not TCP.
+ */
+void amdi_socket_set_user_timeout(int fd, uint32_t timeout_ms);
+
 /** How a connection that was being made came out. Errors as above. */
 AMDRPC_NODISCARD amdrpc_err amdi_socket_take_error(int fd);
 

@@ -577,6 +577,12 @@ amdi_transport_get_reason(const struct amdi_transport *transport)
     return amdi_tls_conn_get_reason(transport->tls);
 }
 
+size_t
+amdi_transport_nqueued(const struct amdi_transport *transport)
+{
+    return amdi_buf_len(&transport->rest);
+}
+
 uint64_t
 amdi_transport_nread(const struct amdi_transport *transport)
 {

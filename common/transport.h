@@ -104,6 +104,9 @@ void amdi_transport_get_addresses(const struct amdi_transport *transport,
 /** Why TLS failed, in words; "" when it did not; borrowed. */
 const char *amdi_transport_get_reason(const struct amdi_transport *transport);
 
+/** Bytes that wait here for the kernel. */
+size_t amdi_transport_nqueued(const struct amdi_transport *transport);
+
 /** Bytes read and written since the start. */
 uint64_t amdi_transport_nread(const struct amdi_transport *transport);
 uint64_t amdi_transport_nwritten(const struct amdi_transport *transport);

@@ -11,6 +11,7 @@
 #include "server/dispatch/admission.h"
 #include "server/dispatch/queue.h"
 #include "server/sink.h"
+#include "server/unpack.h"
 
 #include <stdatomic.h>
 
@@ -56,10 +57,10 @@ struct amdrpc_call {
     struct amdi_message *request;     // owned; NULL with a request stream
     struct amdrpc_metadata *initial;  // in the arena; NULL for none
     struct amdrpc_metadata *trailing; // in the arena; NULL for none
-    uint32_t max_decoded_bytes;       // that a request message may unpack to
-    amdrpc_status_code code;          // once finished
-    const char *message;              // once finished; in the arena or static
-    struct amdi_arena *recv_arena;    // of the message last received
+    struct amdi_unpack_limits unpack_limits; // of request messages
+    amdrpc_status_code code;                 // once finished
+    const char *message;           // once finished; in the arena or static
+    struct amdi_arena *recv_arena; // of the message last received
     bool has_fault; // a request could not be read: code and message are set
 
     atomic_bool is_cancelled; // any thread; here for its size

@@ -42,7 +42,7 @@ amdi_call_decode(struct amdrpc_call *call, struct amdi_message **raw,
         return err;
     }
     return amdi_unpack(call->method->desc->input, (*raw)->data, (*raw)->len,
-            arena, call->max_decoded_bytes, out, out_why);
+            arena, &call->unpack_limits, out, out_why);
 }
 
 void

@@ -1,7 +1,11 @@
 /** The server's options with every default filled in. */
 #include "server/options.h"
 
+#include "common/wire.h"
+#include "server/conn/h2_limits.h"
+
 #include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define KIB 1024u
@@ -31,11 +35,15 @@ static const struct row rows[] = {
         ROW(max_send_message_bytes, 16 * MIB),
         ROW(max_decoded_bytes, 32 * MIB),
         ROW(max_queued_bytes, 256 * KIB),
+        ROW(max_connection_queued_bytes, 1 * MIB),
+        ROW(advised_header_list_bytes, 8 * KIB),
         ROW(max_header_list_bytes, 16 * KIB),
         ROW(max_header_field_bytes, 8 * KIB),
         ROW(max_header_fields, 100),
         ROW(stream_window_bytes, 64 * KIB),
         ROW(connection_window_bytes, 1 * MIB),
+        ROW(max_nesting, AMDI_WIRE_MAX_DEPTH),
+        ROW(frames_per_turn, 64),
         ROW(handshake_timeout_ms, 10 * SECOND),
         ROW(header_timeout_ms, 10 * SECOND),
         ROW(body_timeout_ms, 30 * SECOND),
@@ -55,6 +63,30 @@ cpu_count(void)
     long n = sysconf(_SC_NPROCESSORS_ONLN);
 
     return n > 0 ? (uint32_t)n : 1;
+}
+
+/** What a connection may open again and again while handlers do not end. */
+static void
+options_set_calls(amdrpc_server_options *options)
+{
+    if (options->max_calls_per_connection == 0) {
+        options->max_calls_per_connection =
+                options->max_concurrent_streams < AMDRPC_NO_LIMIT / 2
+                ? 2 * options->max_concurrent_streams
+                : AMDRPC_NO_LIMIT;
+    }
+}
+
+/** Connections leave some descriptors for files, other peers and loops. */
+static void
+options_bound_connections(amdrpc_server_options *options)
+{
+    struct rlimit fds;
+
+    if (getrlimit(RLIMIT_NOFILE, &fds) == 0 && fds.rlim_cur != RLIM_INFINITY &&
+            fds.rlim_cur / 5 * 4 < options->max_connections) {
+        options->max_connections = (uint32_t)(fds.rlim_cur / 5 * 4);
+    }
 }
 
 static void
@@ -87,7 +119,8 @@ amdi_options_complete(
     if (made.loops > AMDI_MAX_THREADS || made.workers > AMDI_MAX_THREADS ||
             made.max_workers > AMDI_MAX_THREADS ||
             (made.max_workers != 0 && made.max_workers < made.workers) ||
-            (unsigned)made.dispatch > AMDRPC_DISPATCH_SYNC) {
+            (unsigned)made.dispatch > AMDRPC_DISPATCH_SYNC ||
+            made.max_nesting > AMDI_MAX_NESTING) {
         return AMDRPC_EINVAL;
     }
     // HTTP/2 windows end at 2^31 - 1 (RFC 9113, section 6.9.1).
@@ -103,6 +136,19 @@ amdi_options_complete(
             *value = rows[i].fallback;
         }
     }
+    amdi_h2_limits_complete(&made);
+    if (made.advised_header_list_bytes > made.max_header_list_bytes) {
+        made.advised_header_list_bytes = made.max_header_list_bytes;
+    }
+    options_set_calls(&made);
+    options_bound_connections(&made);
     *out = made;
     return AMDRPC_OK;
+}
+
+struct amdi_unpack_limits
+amdi_options_unpack_limits(const amdrpc_server_options *options)
+{
+    return (struct amdi_unpack_limits){.max_bytes = options->max_decoded_bytes,
+            .max_nesting = options->max_nesting};
 }

@@ -10,6 +10,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/conn/h2_limits.h"
 #include "server/conn/listener.h"
 #include "server/dispatch/caller.h"
 #include "server/dispatch/dispatch.h"
@@ -45,6 +46,7 @@ server_set_limits(struct amdrpc_server *server)
             .max_list_bytes = o->max_header_list_bytes,
             .max_field_bytes = o->max_header_field_bytes,
             .max_fields = o->max_header_fields};
+    amdi_h2_limits_take(o, &server->h2_limits);
     server->default_policy =
             (amdrpc_policy){.dispatch = o->dispatch == AMDRPC_DISPATCH_DEFAULT
                             ? AMDRPC_DISPATCH_POOL
@@ -112,6 +114,12 @@ amdrpc_server_create(const amdrpc_server_options *options, amdrpc_server **out)
     amdi_address_count_init(&server->addresses);
     server->id = amdi_server_new_id(server);
     server->options = complete;
+    if (options != NULL &&
+            options->max_connections > complete.max_connections) {
+        amdi_log_info("", "max-connections-bounded",
+                "wanted=%u given=%u reason=descriptors",
+                options->max_connections, complete.max_connections);
+    }
     server_set_limits(server);
     err = server_create_threads(server);
     if (err != AMDRPC_OK) {

@@ -4,6 +4,7 @@
 
 #include <amdrpc/server.h>
 
+#include "common/h2/h2_guard.h"
 #include "server/auth/auth.h"
 #include "server/conn/address_count.h"
 #include "server/conn/request_head.h"
@@ -40,6 +41,7 @@ struct amdrpc_server {
     uint64_t id;                   // of amdi_server_new_id
     amdrpc_server_options options; // every value set
     struct amdi_request_limits request_limits;
+    struct amdi_h2_limits h2_limits;
     amdrpc_policy default_policy;
     struct amdi_service_table services;
     struct amdi_auth auth;

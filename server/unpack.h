@@ -13,18 +13,23 @@
 
 #define AMDI_UNPACK_WHY_BYTES 256u
 
+struct amdi_unpack_limits {
+    uint32_t max_bytes;   // taken in the arena: a small message can grow large
+    uint32_t max_nesting; // messages in each other
+};
+
 /**
  * Unpacks a message into @arena.
  *
- * @max_bytes  what it may take there: a small message can grow to a large one
+ * @limits   of what it may unpack to
  * @out_why  on failure, what is wrong, for the peer
  * Errors:   AMDRPC_EPROTO  the bytes are no such message
- *           AMDRPC_ELIMIT  nested too deep, or over @max_bytes
+ *           AMDRPC_ELIMIT  nested too deep, or too large
  *           AMDRPC_ENOMEM
  */
 AMDRPC_NODISCARD amdrpc_err amdi_unpack(const ProtobufCMessageDescriptor *desc,
         const uint8_t *data, size_t len, struct amdi_arena *arena,
-        size_t max_bytes, ProtobufCMessage **out,
+        const struct amdi_unpack_limits *limits, ProtobufCMessage **out,
         char out_why[AMDI_UNPACK_WHY_BYTES]);
 
 #endif

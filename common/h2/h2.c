@@ -20,6 +20,7 @@
 // More than 8 of our own fields and what users add, which callers bound.
 #define MAX_SEND_FIELDS 160u
 
+// RFC 9113, section 6.5.2: what each side has before it hears otherwise.
 #define HEADER_TABLE_BYTES 4096u
 
 static amdrpc_err
@@ -48,7 +49,7 @@ h2_push_settings(struct amdi_h2 *h2)
 {
     const struct amdi_h2_options *options = &h2->options;
     struct amdi_h2_frame frame = {.type = AMDI_H2_SETTINGS};
-    uint8_t payload[4 * 6];
+    uint8_t payload[5 * 6];
     size_t n = 0;
 
     if (options->is_server) {
@@ -61,6 +62,10 @@ h2_push_settings(struct amdi_h2 *h2)
             options->stream_window_bytes);
     settings_put(payload, &n, AMDI_H2_SETTING_MAX_HEADER_LIST_SIZE,
             options->max_header_list_bytes);
+    if (options->limits->header_table_bytes != HEADER_TABLE_BYTES) {
+        settings_put(payload, &n, AMDI_H2_SETTING_HEADER_TABLE_SIZE,
+                options->limits->header_table_bytes);
+    }
     frame.len = (uint32_t)n;
     return amdi_h2_push_frame(h2, &frame, payload);
 }
@@ -101,6 +106,10 @@ amdi_h2_create(const struct amdi_h2_options *options,
     h2->events = events;
     h2->ctx = ctx;
     h2->options = *options;
+    if (h2->options.limits == NULL) {
+        h2->options.limits = &amdi_h2_default_limits;
+    }
+    h2->guard.limits = h2->options.limits;
     h2->data.type = AMDI_H2_HEADERS; // no DATA is arriving
     h2->send_window = AMDI_H2_DEFAULT_WINDOW_BYTES;
     h2->peer_window_bytes = AMDI_H2_DEFAULT_WINDOW_BYTES;
@@ -414,6 +423,12 @@ int64_t
 amdi_h2_send_window(const struct amdi_h2 *h2)
 {
     return h2->send_window;
+}
+
+size_t
+amdi_h2_nqueued(const struct amdi_h2 *h2)
+{
+    return amdi_buf_len(&h2->control);
 }
 
 uint32_t

@@ -12,6 +12,7 @@
 
 #include <amdrpc/err.h>
 
+#include "common/h2/h2_guard.h"
 #include "common/out.h"
 
 #include <stdbool.h>
@@ -113,6 +114,8 @@ struct amdi_h2_options {
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes;
     uint32_t max_header_list_bytes; // advertised only
+    // What the peer may do; borrowed for the session's life; NULL: defaults.
+    const struct amdi_h2_limits *limits;
 };
 
 /**
@@ -140,6 +143,16 @@ void amdi_h2_destroy(struct amdi_h2 *h2);
  */
 AMDRPC_NODISCARD amdrpc_err amdi_h2_receive(
         struct amdi_h2 *h2, const uint8_t *data, size_t len);
+
+/**
+ * As amdi_h2_receive, but stops after @max_frames (not 0) frames that are not
+ * DATA: they cost the most for their size.
+ *
+ * @out_taken  of @len; the rest is to come again. Written on success only
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_h2_receive_some(struct amdi_h2 *h2,
+        const uint8_t *data, size_t len, uint32_t max_frames,
+        size_t *out_taken);
 
 /**
  * Appends what there is to send to @out, as far as it has room. Call again
@@ -201,7 +214,7 @@ void amdi_h2_submit_goaway(
 
 void amdi_h2_submit_ping(struct amdi_h2 *h2, const uint8_t opaque[8]);
 
-/** Complete frames, and pieces of DATA, that were received. */
+/** Complete frames, header blocks, and pieces of DATA, that were received. */
 uint64_t amdi_h2_nframes(const struct amdi_h2 *h2);
 
 /** Tells whether a frame or a header block is complete only in part. */
@@ -211,6 +224,9 @@ bool amdi_h2_is_amid_frame(const struct amdi_h2 *h2);
  * still send. Ours may be negative (RFC 9113, section 6.9.2). */
 int64_t amdi_h2_send_window(const struct amdi_h2 *h2);
 int64_t amdi_h2_receive_window(const struct amdi_h2 *h2);
+
+/** Bytes of frames other than DATA that wait to be produced. */
+size_t amdi_h2_nqueued(const struct amdi_h2 *h2);
 
 /** How many streams the peer lets us open at once. */
 uint32_t amdi_h2_peer_max_streams(const struct amdi_h2 *h2);

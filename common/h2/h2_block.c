@@ -4,10 +4,6 @@
 
 #include <string.h>
 
-// A peer that needs more frames for one header block is up to something
-// (CVE-2024-28182).
-#define MAX_CONTINUATIONS 8u
-
 /** The stream broke the rules: it is reset, and its owner told. */
 static void
 block_reject(struct amdi_h2 *h2)
@@ -303,8 +299,8 @@ headers_again(struct amdi_h2 *h2, struct h2_stream *stream)
     h2->block_stream = stream;
     if (stream == NULL) {
         // Sent before our RST_STREAM came; decoded all the same.
-        return amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING,
-                "too many HEADERS after the end");
+        return amdi_h2_allow(
+                h2, AMDI_H2_GUARD_USELESS, "too many HEADERS after the end");
     }
     h2->is_trailers = h2->options.is_server || stream->has_headers;
     if (stream->state == H2_STREAM_REMOTE_CLOSED) {
@@ -330,6 +326,10 @@ amdi_h2_on_headers_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
                 h2, AMDI_H2_PROTOCOL_ERROR, "HEADERS on a stream of no one");
     }
     err = headers_strip(h2, frame, &payload, &len);
+    if (err == AMDRPC_OK) {
+        err = amdi_h2_content(
+                h2, frame, AMDI_H2_END_STREAM | AMDI_H2_END_HEADERS);
+    }
     if (err != AMDRPC_OK) {
         return err;
     }
@@ -354,13 +354,19 @@ amdrpc_err
 amdi_h2_on_continuation_frame(struct amdi_h2 *h2,
         const struct amdi_h2_frame *frame, const uint8_t *payload)
 {
+    amdrpc_err err = AMDRPC_OK;
+
     if (h2->block_stream_id == 0) {
         return amdi_h2_fail(
                 h2, AMDI_H2_PROTOCOL_ERROR, "CONTINUATION of nothing");
     }
-    if (++h2->ncontinuations > MAX_CONTINUATIONS) {
-        return amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM,
-                "a header block in too many frames");
+    // A peer that needs more for one block is up to something.
+    err = amdi_h2_calm(h2,
+            ++h2->ncontinuations <= h2->options.limits->max_continuations,
+            "a header block in too many frames");
+    if (err == AMDRPC_OK) {
+        err = amdi_h2_content(h2, frame, AMDI_H2_END_HEADERS);
     }
-    return block_continue(h2, frame, payload, frame->len);
+    return err == AMDRPC_OK ? block_continue(h2, frame, payload, frame->len)
+                            : err;
 }

@@ -1,10 +1,8 @@
 /** HTTP/2 receiving: all frames but DATA and header blocks. */
+#include "common/clock.h"
 #include "common/h2/h2_session.h"
 
 #include <string.h>
-
-// RFC 9113 names six settings; a peer may send some more of its own.
-#define MAX_SETTINGS 32u
 
 static amdrpc_err
 control_bad_size(struct amdi_h2 *h2)
@@ -89,6 +87,22 @@ settings_acknowledge(struct amdi_h2 *h2)
     return err;
 }
 
+/** The peer knows our settings: its encoder keeps to our table's size. */
+static amdrpc_err
+settings_on_ack(struct amdi_h2 *h2)
+{
+    if (!h2->has_ack) {
+        h2->has_ack = true;
+        h2->same_block.len = 0; // the table may change
+        if (nghttp2_hd_inflate_change_table_size(h2->inflater,
+                    h2->options.limits->header_table_bytes) != 0) {
+            return AMDRPC_ENOMEM;
+        }
+    }
+    return amdi_h2_allow(
+            h2, AMDI_H2_GUARD_USELESS, "too many answers to SETTINGS");
+}
+
 static amdrpc_err
 on_settings(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         const uint8_t *payload)
@@ -99,18 +113,18 @@ on_settings(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return amdi_h2_fail(h2, AMDI_H2_PROTOCOL_ERROR, "SETTINGS on a stream");
     }
     if ((frame->flags & AMDI_H2_ACK) != 0) {
-        return frame->len == 0 && h2->has_settings
-                ? amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING,
-                          "too many answers to SETTINGS")
-                : control_bad_size(h2);
+        return frame->len == 0 && h2->has_settings ? settings_on_ack(h2)
+                                                   : control_bad_size(h2);
     }
     if (frame->len % 6 != 0) {
         return control_bad_size(h2);
     }
-    if (frame->len / 6 > MAX_SETTINGS) {
-        return amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, "too many settings");
+    // RFC 9113 names six settings; a peer may send some more of its own.
+    err = amdi_h2_calm(h2, frame->len / 6 <= h2->options.limits->max_settings,
+            "too many settings");
+    if (err == AMDRPC_OK) {
+        err = amdi_h2_allow(h2, AMDI_H2_GUARD_SETTINGS, "too many SETTINGS");
     }
-    err = amdi_h2_allow(h2, AMDI_H2_GUARD_SETTINGS, "too many SETTINGS");
     for (uint32_t i = 0; err == AMDRPC_OK && i < frame->len; i += 6) {
         err = settings_set(h2, amdi_h2_get_u16(payload + i),
                 amdi_h2_get_u32(payload + i + 2));
@@ -141,7 +155,7 @@ on_ping(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if ((frame->flags & AMDI_H2_ACK) != 0) {
         h2->events->on_ping_ack(h2->ctx, payload);
         return amdi_h2_allow(
-                h2, AMDI_H2_GUARD_BOOKKEEPING, "too many answers to PINGs");
+                h2, AMDI_H2_GUARD_USELESS, "too many answers to PINGs");
     }
     err = amdi_h2_allow(h2, AMDI_H2_GUARD_PING, "too_many_pings");
     if (err == AMDRPC_OK && h2->events->on_ping != NULL &&
@@ -181,7 +195,7 @@ on_goaway(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (!h2->options.is_server) {
         amdi_h2_each_stream(h2, stream_close_above, last_id);
     }
-    return amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING, "too many GOAWAYs");
+    return amdi_h2_allow(h2, AMDI_H2_GUARD_USELESS, "too many GOAWAYs");
 }
 
 /** A connection's window. */
@@ -226,8 +240,8 @@ on_window_update(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return control_bad_size(h2);
     }
     n = amdi_h2_get_u32(payload) & 0x7fffffffu;
-    err = amdi_h2_allow(
-            h2, AMDI_H2_GUARD_BOOKKEEPING, "too many WINDOW_UPDATEs");
+    err = amdi_h2_calm(h2, amdi_h2_guard_window_update(&h2->guard),
+            "too many WINDOW_UPDATEs");
     if (err != AMDRPC_OK) {
         return err;
     }
@@ -257,6 +271,21 @@ is_early_cancel(const struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
             amdi_h2_get_u32(payload) == AMDI_H2_CANCEL;
 }
 
+/** A server's peer may not open streams only to reset them. */
+static amdrpc_err
+reset_allow(struct amdi_h2 *h2, const struct h2_stream *stream)
+{
+    amdrpc_err err = amdi_h2_allow(h2, AMDI_H2_GUARD_RESET, "too many resets");
+
+    if (err != AMDRPC_OK || stream == NULL) {
+        return err;
+    }
+    return amdi_h2_calm(h2,
+            amdi_h2_guard_reset(
+                    &h2->guard, amdi_clock_now_ms() - stream->opened_at_ms),
+            "too many early resets");
+}
+
 static amdrpc_err
 on_rst_stream(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         const uint8_t *payload)
@@ -273,9 +302,7 @@ on_rst_stream(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return amdi_h2_fail(
                 h2, AMDI_H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");
     }
-    err = h2->options.is_server
-            ? amdi_h2_allow(h2, AMDI_H2_GUARD_RESET, "too many resets")
-            : AMDRPC_OK;
+    err = h2->options.is_server ? reset_allow(h2, stream) : AMDRPC_OK;
     if (err == AMDRPC_OK && stream != NULL) {
         amdi_h2_close(h2, stream, amdi_h2_get_u32(payload), /*by_peer=*/true);
     }
@@ -293,7 +320,8 @@ on_priority(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
     if (frame->len != 5) {
         return control_bad_size(h2);
     }
-    return amdi_h2_allow(h2, AMDI_H2_GUARD_BOOKKEEPING, "too many PRIORITYs");
+    return amdi_h2_calm(
+            h2, amdi_h2_guard_priority(&h2->guard), "too many PRIORITYs");
 }
 
 amdrpc_err
@@ -318,6 +346,6 @@ amdi_h2_on_control_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
                 h2, AMDI_H2_PROTOCOL_ERROR, "PUSH_PROMISE is switched off");
     default:
         return amdi_h2_allow(
-                h2, AMDI_H2_GUARD_BOOKKEEPING, "too many unknown frames");
+                h2, AMDI_H2_GUARD_USELESS, "too many unknown frames");
     }
 }

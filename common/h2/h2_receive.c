@@ -22,10 +22,25 @@ amdi_h2_fail(struct amdi_h2 *h2, enum amdi_h2_code code, const char *why)
 amdrpc_err
 amdi_h2_allow(struct amdi_h2 *h2, enum amdi_h2_guarded what, const char *why)
 {
-    if (amdi_h2_guard_take(&h2->guard, what, amdi_clock_now_ms())) {
-        return AMDRPC_OK;
-    }
-    return amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, why);
+    return amdi_h2_calm(
+            h2, amdi_h2_guard_take(&h2->guard, what, amdi_clock_now_ms()), why);
+}
+
+amdrpc_err
+amdi_h2_calm(struct amdi_h2 *h2, bool is_allowed, const char *why)
+{
+    return is_allowed ? AMDRPC_OK
+                      : amdi_h2_fail(h2, AMDI_H2_ENHANCE_YOUR_CALM, why);
+}
+
+amdrpc_err
+amdi_h2_content(
+        struct amdi_h2 *h2, const struct amdi_h2_frame *frame, uint8_t end)
+{
+    bool is_empty = frame->len == 0 && (frame->flags & end) == 0;
+
+    return amdi_h2_calm(h2, amdi_h2_guard_content(&h2->guard, is_empty),
+            "too many empty frames");
 }
 
 void
@@ -122,11 +137,23 @@ amdi_h2_give_back(struct amdi_h2 *h2, struct h2_stream *stream, uint32_t len)
     stream->nreceived -= n;
 }
 
-/** The window that a peer may count on: ours, or the default before it knows.
- */
+/** What a stream's peer may count on: ours, or the default until it knows. */
 static uint32_t
-window_limit(uint32_t window)
+stream_window_limit(const struct amdi_h2 *h2)
 {
+    uint32_t window = h2->options.stream_window_bytes;
+
+    return h2->has_ack || window > AMDI_H2_DEFAULT_WINDOW_BYTES
+            ? window
+            : AMDI_H2_DEFAULT_WINDOW_BYTES;
+}
+
+/** A connection's window can only be made larger (section 6.9.2). */
+static uint32_t
+connection_window_limit(const struct amdi_h2 *h2)
+{
+    uint32_t window = h2->options.connection_window_bytes;
+
     return window > AMDI_H2_DEFAULT_WINDOW_BYTES ? window
                                                  : AMDI_H2_DEFAULT_WINDOW_BYTES;
 }
@@ -134,8 +161,7 @@ window_limit(uint32_t window)
 int64_t
 amdi_h2_receive_window(const struct amdi_h2 *h2)
 {
-    return (int64_t)window_limit(h2->options.connection_window_bytes) -
-            h2->nreceived;
+    return (int64_t)connection_window_limit(h2) - h2->nreceived;
 }
 
 /** Checks that DATA may come on its stream; sets h2->data. */
@@ -147,17 +173,14 @@ data_begin(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
                 h2, AMDI_H2_PROTOCOL_ERROR, "DATA on an idle stream");
     }
     h2->nreceived += frame->len;
-    if (h2->nreceived > window_limit(h2->options.connection_window_bytes)) {
+    if (h2->nreceived > connection_window_limit(h2)) {
         return amdi_h2_fail(h2, AMDI_H2_FLOW_CONTROL_ERROR,
                 "DATA beyond the connection's window");
     }
     h2->data = *frame;
     h2->data_left = frame->len;
     h2->data_padding = 0;
-    if (frame->len == 0 && (frame->flags & AMDI_H2_END_STREAM) == 0) {
-        return amdi_h2_allow(h2, AMDI_H2_GUARD_EMPTY, "too many empty frames");
-    }
-    return AMDRPC_OK;
+    return amdi_h2_content(h2, frame, AMDI_H2_END_STREAM);
 }
 
 /** A stream's own rules; false when the bytes are for nobody. */
@@ -175,7 +198,7 @@ data_is_wanted(struct amdi_h2 *h2, struct h2_stream *stream)
         amdi_h2_fault(h2, stream, AMDI_H2_STREAM_CLOSED);
         return false;
     }
-    if (stream->nreceived > window_limit(h2->options.stream_window_bytes)) {
+    if (stream->nreceived > stream_window_limit(h2)) {
         amdi_h2_fault(h2, stream, AMDI_H2_FLOW_CONTROL_ERROR);
         return false;
     }
@@ -282,7 +305,7 @@ frame_begin_data(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
     h2->is_data_wanted = data_is_wanted(h2, amdi_h2_find(h2, frame->stream_id));
     if (!h2->is_data_wanted) {
         err = amdi_h2_allow(
-                h2, AMDI_H2_GUARD_BOOKKEEPING, "too much DATA after the end");
+                h2, AMDI_H2_GUARD_USELESS, "too much DATA after the end");
         if (err != AMDRPC_OK) {
             return err;
         }
@@ -344,7 +367,13 @@ receive_frame(
     return err;
 }
 
-/** Takes what can be taken of @len bytes. */
+static bool
+is_data_frame(const uint8_t *data)
+{
+    return amdi_h2_frame_read(data).type == AMDI_H2_DATA;
+}
+
+/** Takes what can be taken of @len bytes, up to frames_left frames. */
 static amdrpc_err
 receive_all(
         struct amdi_h2 *h2, const uint8_t *data, size_t len, size_t *out_taken)
@@ -352,7 +381,7 @@ receive_all(
     size_t done = 0;
     size_t n = 1;
 
-    while (done < len && n > 0) {
+    while (done < len && n > 0 && h2->frames_left > 0) {
         if (h2->options.is_server && h2->npreface < PREFACE_BYTES) {
             n = receive_preface(h2, data + done, len - done);
         } else if (is_in_data(h2)) {
@@ -363,12 +392,14 @@ receive_all(
             if (err != AMDRPC_OK) {
                 return err;
             }
+            h2->frames_left -= n > 0 && !is_data_frame(data + done);
         }
         if (h2->has_failed) {
             return AMDRPC_EPROTO;
         }
         done += n;
-        h2->nframes += n > 0;
+        // A header block's frames are one: its end is what is waited for.
+        h2->nframes += n > 0 && h2->block_stream_id == 0;
     }
     *out_taken = done;
     return AMDRPC_OK;
@@ -424,7 +455,8 @@ receive_partial(
 }
 
 amdrpc_err
-amdi_h2_receive(struct amdi_h2 *h2, const uint8_t *data, size_t len)
+amdi_h2_receive_some(struct amdi_h2 *h2, const uint8_t *data, size_t len,
+        uint32_t max_frames, size_t *out_taken)
 {
     size_t joined = 0;
     size_t taken = 0;
@@ -433,13 +465,24 @@ amdi_h2_receive(struct amdi_h2 *h2, const uint8_t *data, size_t len)
     if (h2->has_failed) {
         return AMDRPC_EPROTO;
     }
+    h2->frames_left = max_frames;
     err = receive_partial(h2, data, len, &joined);
     if (err == AMDRPC_OK && joined < len) {
         err = receive_all(h2, data + joined, len - joined, &taken);
     }
-    if (err == AMDRPC_OK && joined + taken < len) {
-        err = amdi_buf_append(
-                &h2->partial, data + joined + taken, len - joined - taken);
+    taken += joined;
+    if (err == AMDRPC_OK && taken < len && h2->frames_left > 0) {
+        err = amdi_buf_append(&h2->partial, data + taken, len - taken);
+        taken = len;
     }
+    *out_taken = taken;
     return err;
+}
+
+amdrpc_err
+amdi_h2_receive(struct amdi_h2 *h2, const uint8_t *data, size_t len)
+{
+    size_t taken = 0;
+
+    return amdi_h2_receive_some(h2, data, len, UINT32_MAX, &taken);
 }

@@ -25,6 +25,7 @@ struct h2_stream {
     int32_t send_window; // may be negative (RFC 9113, section 6.9.2)
     uint32_t nreceived;  // bytes of DATA not given back by a WINDOW_UPDATE …
     uint32_t nconsumed;  // … and of them, those that the user has consumed
+    uint64_t opened_at_ms;        // server: of amdi_clock_now_ms
     enum amdi_h2_code reset_code; // while RESETTING …
     bool is_reset_by_peer;        // … it knows: no RST_STREAM is sent
     bool has_headers;             // the peer's first block is complete
@@ -58,8 +59,10 @@ struct amdi_h2 {
 
     // Receiving.
     size_t npreface;   // bytes of the client's preface seen (server)
-    bool has_settings; // the peer's first SETTINGS came
+    bool has_settings; // the peer's first SETTINGS came …
+    bool has_ack;      // … and its answer to ours
     uint64_t nframes;
+    uint32_t frames_left;      // but DATA, that are taken now
     struct amdi_buf partial;   // the start of a frame whose rest is to come
     struct amdi_h2_frame data; // the DATA frame whose payload is arriving …
     uint32_t data_left;        // … and how much of it is to come
@@ -69,7 +72,7 @@ struct amdi_h2 {
     int32_t block_stream_id;        // of the header block in progress, or 0
     struct h2_stream *block_stream; // NULL: decoded, but told to nobody
     uint8_t block_flags;            // of its HEADERS frame
-    unsigned ncontinuations;
+    uint32_t ncontinuations;
     bool is_new_request; // the block opened its stream
     int32_t told_id;     // of the request that on_headers was told of last
     bool is_trailers;
@@ -149,6 +152,16 @@ amdrpc_err amdi_h2_fail(
 /** Counts what a peer may do only so often; fails with @why when it is over. */
 amdrpc_err amdi_h2_allow(
         struct amdi_h2 *h2, enum amdi_h2_guarded what, const char *why);
+
+/** The same for what the guard has counted already. */
+amdrpc_err amdi_h2_calm(struct amdi_h2 *h2, bool is_allowed, const char *why);
+
+/**
+ * A frame of a request or response came; fails when too many in a row carry
+ * nothing, and not the flag @end either.
+ */
+amdrpc_err amdi_h2_content(
+        struct amdi_h2 *h2, const struct amdi_h2_frame *frame, uint8_t end);
 
 /** The peer broke a stream's rules: it is reset, which it may do so often. */
 void amdi_h2_fault(

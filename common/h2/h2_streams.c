@@ -2,6 +2,7 @@
 #include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/cache.h"
+#include "common/clock.h"
 #include "common/h2/h2_session.h"
 
 #include <string.h>
@@ -98,6 +99,8 @@ amdi_h2_open(struct amdi_h2 *h2, int32_t id, void *user)
     amdi_list_init(&stream->send_node);
     streams_insert(streams, stream);
     streams->nstreams++;
+    h2->guard.nstreams++;
+    stream->opened_at_ms = h2->options.is_server ? amdi_clock_now_ms() : 0;
     return stream;
 }
 

@@ -71,6 +71,12 @@ typedef struct amdrpc_policy {
 /** For a limit in amdrpc_server_options: there shall be none. */
 #define AMDRPC_NO_LIMIT UINT32_MAX
 
+/** What a peer may do so often at once, and then so often a second. */
+typedef struct amdrpc_rate {
+    uint32_t burst;
+    uint32_t per_second;
+} amdrpc_rate;
+
 /** Zero fields mean the default, which stands behind each. */
 typedef struct amdrpc_server_options {
     uint32_t loops;       // min(4, CPUs)
@@ -83,20 +89,43 @@ typedef struct amdrpc_server_options {
     bool compress;
 
     // What there may be at once.
-    uint32_t max_connections;             // 10000
+    uint32_t max_connections; // 10000; never over 80 % of the descriptors
     uint32_t max_connections_per_address; // 256
     uint32_t max_concurrent_streams;      // 128, for each connection
+    uint32_t max_calls_per_connection; // 2 * max_concurrent_streams: with those
+                                       // that were reset but still run
 
     // Sizes in bytes.
-    uint32_t max_recv_message_bytes;  // 4 MiB, after decompression
-    uint32_t max_send_message_bytes;  // 16 MiB
-    uint32_t max_decoded_bytes;       // 32 MiB: what a message unpacks to
-    uint32_t max_queued_bytes;        // 256 KiB: a call's unsent messages
-    uint32_t max_header_list_bytes;   // 16 KiB: name + value + 32 for each
-    uint32_t max_header_field_bytes;  // 8 KiB: name + value
-    uint32_t max_header_fields;       // 100
-    uint32_t stream_window_bytes;     // 64 KiB
-    uint32_t connection_window_bytes; // 1 MiB
+    uint32_t max_recv_message_bytes;      // 4 MiB, after decompression
+    uint32_t max_send_message_bytes;      // 16 MiB
+    uint32_t max_decoded_bytes;           // 32 MiB: what a message unpacks to
+    uint32_t max_queued_bytes;            // 256 KiB: a call's unsent messages
+    uint32_t max_connection_queued_bytes; // 1 MiB: answers that the client does
+                                          // not take; then it is not read
+    uint32_t advised_header_list_bytes;   // 8 KiB: what clients are told
+    uint32_t max_header_list_bytes;       // 16 KiB: name + value + 32 for each
+    uint32_t max_header_field_bytes;      // 8 KiB: name + value
+    uint32_t max_header_fields;           // 100
+    uint32_t stream_window_bytes;         // 64 KiB
+    uint32_t connection_window_bytes;     // 1 MiB
+    uint32_t header_table_bytes; // 4 KiB: HPACK's, for a client to fill
+    uint32_t max_nesting; // 100: messages in each other; up to 500, which fit
+                          // the stacks of handlers
+
+    // What a client may send; one that sends more is told to calm down
+    // (ENHANCE_YOUR_CALM) and its connection closed.
+    uint32_t max_continuations;     // 8: CONTINUATION frames of a header block
+    uint32_t max_settings;          // 32: in a SETTINGS frame
+    uint32_t max_empty_frames;      // 32 in a row
+    uint32_t priorities_per_stream; // 100
+    uint32_t window_updates_per_frame; // 10, for each DATA frame it gets
+    amdrpc_rate resets;                // 500, 100: of calls, and refused calls
+    uint32_t early_reset_streams; // 500: from then on, most calls must live for
+                                  // a second or not be reset
+    amdrpc_rate faults;           // 100, 10: for which a call is reset
+    amdrpc_rate pings;            // 100, 10
+    amdrpc_rate settings_frames;  // 20, 2
+    uint32_t frames_per_turn;     // 64, not counting DATA: then others go first
 
     // Times in milliseconds, after which a peer is given up.
     uint32_t handshake_timeout_ms; // 10 s: until its first SETTINGS

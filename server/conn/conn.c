@@ -59,7 +59,10 @@ conn_set_state(struct amdi_conn *conn, enum amdi_conn_state next)
     amdi_assert(next > conn->state);
     conn->state = next;
     switch (next) {
+    case AMDI_CONN_BEGINNING:
+        break;
     case AMDI_CONN_OPEN:
+        amdi_timer_stop(&conn->timer);
         break;
     case AMDI_CONN_DRAINING:
         conn_start_timer(conn, DRAIN_PING_MS);
@@ -70,6 +73,8 @@ conn_set_state(struct amdi_conn *conn, enum amdi_conn_state next)
     case AMDI_CONN_LINGERING:
         amdi_conn_watch_stop(conn);
         conn_start_timer(conn, LINGER_MS);
+        amdi_buf_fini(&conn->unread);
+        amdi_transport_set_reading(conn->transport, true);
         break;
     case AMDI_CONN_CLOSED:
         amdi_conn_watch_stop(conn);
@@ -86,19 +91,7 @@ conn_set_state(struct amdi_conn *conn, enum amdi_conn_state next)
 static void
 conn_on_read(void *ctx, const uint8_t *data, size_t len)
 {
-    struct amdi_conn *conn = ctx;
-
-    if (conn->state == AMDI_CONN_LINGERING) {
-        return;
-    }
-    if (amdi_h2_receive(conn->h2, data, len) != AMDRPC_OK &&
-            conn->state != AMDI_CONN_CLOSED) {
-        // The flush sends the GOAWAY that says why, and ends the connection.
-        conn->has_failed = true;
-    }
-    amdi_stats_add(&conn->sl->stats.nread, len);
-    amdi_conn_watch_on_read(conn);
-    amdi_conn_flush(conn);
+    amdi_conn_read(ctx, data, len);
 }
 
 static void
@@ -118,7 +111,7 @@ conn_on_connected(void *ctx)
         amdi_conn_close(conn, amdrpc_err_text(AMDRPC_ENOMEM));
         return;
     }
-    if (conn->state == AMDI_CONN_OPEN) {
+    if (conn->state == AMDI_CONN_BEGINNING) {
         conn_start_timer(conn, conn->sl->server->options.handshake_timeout_ms);
     }
     amdi_conn_flush(conn);
@@ -141,6 +134,15 @@ static const struct amdi_transport_events transport_events = {
 };
 
 /* ---- writing ---- */
+
+void
+amdi_conn_go_on_later(struct amdi_conn *conn)
+{
+    if (!conn->is_going_on) {
+        conn->is_going_on = true;
+        amdi_loop_push(conn->sl->loop, &conn->go_on);
+    }
+}
 
 void
 amdi_conn_flush(struct amdi_conn *conn)
@@ -228,8 +230,7 @@ conn_on_turn_end(struct amdi_hook *hook)
     } while (err == AMDRPC_OK && ++nwrites < MAX_WRITES_PER_TURN);
     switch ((int)err) {
     case AMDRPC_OK:
-        conn->is_going_on = true;
-        amdi_loop_push(conn->sl->loop, &conn->go_on);
+        amdi_conn_go_on_later(conn);
         break;
     case AMDRPC_EAGAIN:
         break;
@@ -238,8 +239,9 @@ conn_on_turn_end(struct amdi_hook *hook)
         break;
     default:
         amdi_conn_close(conn, amdrpc_err_text(err));
-        break;
+        return;
     }
+    amdi_conn_adjust_reading(conn);
 }
 
 /* ---- life ---- */
@@ -260,11 +262,13 @@ conn_on_timer(struct amdi_timer *timer)
     struct amdi_conn *conn = AMDI_CONTAINER_OF(timer, struct amdi_conn, timer);
 
     switch (conn->state) {
-    case AMDI_CONN_OPEN:
+    case AMDI_CONN_BEGINNING:
         amdi_conn_close(conn,
                 amdi_transport_is_blocked(conn->transport)
                         ? "the TLS handshake was not done in time"
                         : "no HTTP/2 preface came in time");
+        break;
+    case AMDI_CONN_OPEN: // has none
         break;
     case AMDI_CONN_DRAINING:
         amdi_conn_finish_drain(conn);
@@ -285,6 +289,7 @@ conn_free(struct amdi_conn *conn)
 {
     amdi_transport_destroy(conn->transport);
     amdi_h2_destroy(conn->h2);
+    amdi_buf_fini(&conn->unread);
     amdi_request_head_unref(conn->head);
     amdi_request_head_unref(conn->new_head);
     amdi_peer_unref(conn->peer);
@@ -315,9 +320,10 @@ conn_on_go_on(struct amdi_task *task)
     conn->is_going_on = false;
     if (conn->state == AMDI_CONN_CLOSED) {
         amdi_loop_at_turn_end(conn->sl->loop, AMDI_TURN_REAP, &conn->reap);
-    } else {
-        amdi_conn_flush(conn);
+        return;
     }
+    amdi_conn_read_on(conn);
+    amdi_conn_flush(conn);
 }
 
 static amdrpc_err
@@ -329,11 +335,30 @@ conn_open_session(struct amdi_conn *conn)
             .max_concurrent_streams = server->options.max_concurrent_streams,
             .stream_window_bytes = server->options.stream_window_bytes,
             .connection_window_bytes = server->options.connection_window_bytes,
-            .max_header_list_bytes =
-                    (uint32_t)server->request_limits.max_list_bytes,
+            .max_header_list_bytes = server->options.advised_header_list_bytes,
+            .limits = &server->h2_limits,
     };
 
     return amdi_h2_create(&options, &amdi_conn_events, conn, &conn->h2);
+}
+
+/**
+ * A peer that is gone while bytes are on their way to it is noticed sooner than
+ * the next PING. The kernel cannot tell it from one that keeps its window shut,
+ * which has a limit of its own.
+ */
+static void
+conn_set_user_timeout(const struct amdi_conn *conn, int fd)
+{
+    const amdrpc_server_options *options = &conn->sl->server->options;
+
+    if (options->keepalive_timeout_ms != AMDRPC_NO_LIMIT &&
+            options->stall_timeout_ms != AMDRPC_NO_LIMIT) {
+        amdi_socket_set_user_timeout(fd,
+                options->keepalive_timeout_ms > options->stall_timeout_ms
+                        ? options->keepalive_timeout_ms
+                        : options->stall_timeout_ms);
+    }
 }
 
 static amdrpc_err
@@ -343,6 +368,7 @@ conn_open_transport(struct amdi_conn *conn, int fd, amdrpc_tls *tls)
     amdrpc_err err;
 
     amdi_socket_format_peer(fd, text, sizeof(text));
+    conn_set_user_timeout(conn, fd);
     conn->peer = amdi_peer_create(text);
     if (conn->peer == NULL) {
         (void)close(fd); // nothing was written to it
@@ -368,9 +394,6 @@ conn_start(struct amdi_conn *conn)
     amdi_conn_watch_start(conn);
     conn_log(conn, "conn-opened", "");
     amdi_conn_flush(conn);
-    if (sl->is_draining) {
-        amdi_conn_drain(conn, NULL);
-    }
 }
 
 amdrpc_err
@@ -390,6 +413,7 @@ amdi_conn_create(struct amdi_server_loop *sl, int fd, amdrpc_tls *tls,
     amdi_list_init(&conn->loop_node);
     amdi_list_init(&conn->streams);
     amdi_list_init(&conn->taken);
+    amdi_buf_init(&conn->unread);
     amdi_hook_init(&conn->flush, conn_on_turn_end);
     amdi_hook_init(&conn->reap, conn_on_reap);
     conn->go_on.run = conn_on_go_on;
@@ -411,6 +435,17 @@ amdi_conn_stream_closed(struct amdi_conn *conn)
     conn->nstreams--;
     if (conn->nstreams == 0 && conn->state == AMDI_CONN_ENDING) {
         amdi_conn_flush(conn); // whose end looks whether this was the last
+    }
+}
+
+void
+amdi_conn_has_begun(struct amdi_conn *conn)
+{
+    if (conn->state == AMDI_CONN_BEGINNING) {
+        conn_set_state(conn, AMDI_CONN_OPEN);
+        if (conn->sl->is_draining) {
+            amdi_conn_drain(conn, NULL);
+        }
     }
 }
 

@@ -133,11 +133,7 @@ conn_on_ping_ack(void *ctx, const uint8_t opaque[8])
 static void
 conn_on_settings(void *ctx)
 {
-    struct amdi_conn *conn = ctx;
-
-    if (conn->state == AMDI_CONN_OPEN) {
-        amdi_timer_stop(&conn->timer); // the preface is complete
-    }
+    amdi_conn_has_begun(ctx);
 }
 
 const struct amdi_h2_events amdi_conn_events = {

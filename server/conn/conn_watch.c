@@ -244,6 +244,9 @@ watch_age(struct amdi_conn *conn, uint64_t now_ms)
     struct amdi_conn_watch *watch = &conn->watch;
     const amdrpc_server_options *options = watch_options(conn);
 
+    if (conn->state == AMDI_CONN_BEGINNING) {
+        return; // it has another limit
+    }
     if (conn->nstreams > 0) {
         watch->active_at_ms = now_ms;
     }

@@ -6,6 +6,7 @@
 
 struct amdi_peer {
     size_t nrefs;
+    uint32_t ncalls;
     char *identity; // owned; NULL: none
     char text[];
 };
@@ -18,6 +19,7 @@ amdi_peer_create(const char *text)
 
     if (peer != NULL) {
         peer->nrefs = 1;
+        peer->ncalls = 0;
         peer->identity = NULL;
         memcpy(peer->text, text, len);
     }
@@ -38,6 +40,22 @@ amdi_peer_unref(struct amdi_peer *peer)
         amdi_free(peer->identity);
         amdi_free(peer);
     }
+}
+
+bool
+amdi_peer_add_call(struct amdi_peer *peer, uint32_t limit)
+{
+    if (peer->ncalls >= limit) {
+        return false;
+    }
+    peer->ncalls++;
+    return true;
+}
+
+void
+amdi_peer_remove_call(struct amdi_peer *peer)
+{
+    peer->ncalls--;
 }
 
 const char *

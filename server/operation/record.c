@@ -2,6 +2,7 @@
 #include "server/operation/record.h"
 
 #include "amdrpc/v1/operation_record.pb-c.h"
+#include "common/wire.h"
 #include "server/unpack.h"
 
 // Far more than any header block that was let in can become.
@@ -91,11 +92,14 @@ amdrpc_err
 amdi_op_record_unpack(struct amdi_bytes bytes, struct amdi_arena *arena,
         struct amdi_op_record *out)
 {
+    static const struct amdi_unpack_limits limits = {
+            .max_bytes = MAX_UNPACKED_BYTES,
+            .max_nesting = AMDI_WIRE_MAX_DEPTH};
     const Amdrpc__V1__OperationRecord *record = NULL;
     ProtobufCMessage *msg = NULL;
     char why[AMDI_UNPACK_WHY_BYTES];
     amdrpc_err err = amdi_unpack(&amdrpc__v1__operation_record__descriptor,
-            bytes.data, bytes.len, arena, MAX_UNPACKED_BYTES, &msg, why);
+            bytes.data, bytes.len, arena, &limits, &msg, why);
 
     if (err != AMDRPC_OK) {
         return err == AMDRPC_ELIMIT ? AMDRPC_ENOMEM : err;

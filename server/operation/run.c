@@ -11,6 +11,7 @@
 #include "server/operation/lane.h"
 #include "server/operation/outcome.h"
 #include "server/operation/record.h"
+#include "server/options.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/service.h"
@@ -101,7 +102,7 @@ run_init(struct amdi_run *run, struct amdi_op_lane *lane,
             amdrpc_method_has_response_stream(desc) ? &amdi_run_stream_sink
                                                     : &amdi_run_unary_sink);
     run->call.method = lane->method;
-    run->call.max_decoded_bytes = options->max_decoded_bytes;
+    run->call.unpack_limits = amdi_options_unpack_limits(options);
     run->lane = lane;
     run->fence = (struct amdi_fence){op->id, op->attempt};
     run->nfailed = op->attempt - op->nreleased - 1;

@@ -7,34 +7,47 @@
 #include "server/conn/conn.h"
 #include "server/conn/request_head.h"
 #include "server/details.h"
+#include "server/options.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/service.h"
 
 #include <string.h>
 
+static struct amdi_stream *
+stream_take(struct amdi_server_loop *sl)
+{
+    struct amdi_list *node = amdi_list_pop(&sl->free_streams);
+
+    if (node == NULL) {
+        return amdi_alloc(sizeof(struct amdi_stream));
+    }
+    sl->nfree_streams--;
+    return AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node);
+}
+
 struct amdi_stream *
 amdi_stream_open(
         struct amdi_server_loop *sl, struct amdi_conn *conn, int32_t id)
 {
-    struct amdi_list *node = amdi_list_pop(&sl->free_streams);
     struct amdi_stream *stream = NULL;
 
-    if (node != NULL) {
-        sl->nfree_streams--;
-        stream = AMDI_CONTAINER_OF(node, struct amdi_stream, conn_node);
-    } else {
-        stream = amdi_alloc(sizeof(*stream));
-        if (stream == NULL) {
-            return NULL;
-        }
+    if (!amdi_peer_add_call(
+                conn->peer, sl->server->options.max_calls_per_connection)) {
+        return NULL;
+    }
+    stream = stream_take(sl);
+    if (stream == NULL) {
+        amdi_peer_remove_call(conn->peer);
+        return NULL;
     }
     memset(stream, 0, sizeof(*stream));
     amdi_call_init(&stream->call, &amdi_unary_sink);
     amdi_frame_reader_init(
             &stream->reader, sl->server->options.max_recv_message_bytes);
     stream->sl = sl;
-    stream->call.max_decoded_bytes = sl->server->options.max_decoded_bytes;
+    stream->call.unpack_limits =
+            amdi_options_unpack_limits(&sl->server->options);
     stream->conn = conn;
     stream->peer = amdi_peer_ref(conn->peer);
     stream->id = id;
@@ -123,6 +136,7 @@ amdi_stream_set_work(struct amdi_stream *stream, enum amdi_stream_work next)
     }
     stream->work = next;
     if (next == AMDI_WORK_DONE) {
+        amdi_peer_remove_call(stream->peer);
         amdi_call_end_fd_wait(&stream->call);
         amdi_stream_check_reap(stream);
     }

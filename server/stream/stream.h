@@ -88,7 +88,10 @@ amdi_stream_of(const struct amdrpc_call *call)
     return AMDI_CONTAINER_OF(call, struct amdi_stream, call);
 }
 
-/** Takes a stream for a request that begins; NULL without memory. */
+/**
+ * Takes a stream for a request that begins; NULL without memory, or when its
+ * peer has as many calls as it may.
+ */
 struct amdi_stream *amdi_stream_open(
         struct amdi_server_loop *sl, struct amdi_conn *conn, int32_t id);
 

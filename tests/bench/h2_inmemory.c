@@ -290,6 +290,8 @@ stream_echo(struct stream *stream)
 {
     Amdrpc__Bench__V1__EchoResponse response =
             AMDRPC__BENCH__V1__ECHO_RESPONSE__INIT;
+    static const struct amdi_unpack_limits limits = {
+            .max_bytes = 1u << 20, .max_nesting = 100};
     ProtobufCMessage *request = NULL;
     char why[AMDI_UNPACK_WHY_BYTES];
     uint8_t *reply;
@@ -297,7 +299,7 @@ stream_echo(struct stream *stream)
 
     must(amdi_unpack(&amdrpc__bench__v1__echo_request__descriptor,
                  stream->request->data, stream->request->len, &stream->arena,
-                 /*max_bytes=*/1u << 20, &request, why),
+                 &limits, &request, why),
             "unpack");
     response.payload = ((Amdrpc__Bench__V1__EchoRequest *)request)->payload;
     len = protobuf_c_message_get_packed_size(&response.base);

@@ -46,10 +46,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct amdi_arena arena;
     ProtobufCMessage *message = NULL;
     char why[AMDI_UNPACK_WHY_BYTES];
+    static const struct amdi_unpack_limits limits = {
+            .max_bytes = MAX_ARENA_BYTES, .max_nesting = 100};
     amdrpc_err err = AMDRPC_OK;
 
     amdi_arena_init(&arena, /*max_bytes=*/0);
-    err = amdi_unpack(desc, data, len, &arena, MAX_ARENA_BYTES, &message, why);
+    err = amdi_unpack(desc, data, len, &arena, &limits, &message, why);
     if (err == AMDRPC_OK) {
         pack_again(message);
     } else if (err != AMDRPC_ENOMEM) {

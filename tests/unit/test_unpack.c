@@ -36,7 +36,10 @@ teardown(void)
 static amdrpc_err
 unpack(const void *data, size_t len, ProtobufCMessage **out)
 {
-    return amdi_unpack(DESC, data, len, &arena, max_bytes, out, why);
+    const struct amdi_unpack_limits limits = {
+            .max_bytes = (uint32_t)max_bytes, .max_nesting = 100};
+
+    return amdi_unpack(DESC, data, len, &arena, &limits, out, why);
 }
 
 /** Messages in each other, so many; returns where they begin in @buf. */
