@@ -24,12 +24,12 @@ class Timeout(Exception):
 class Attacker:
     """What the server said stands in its fields, as far as it was read."""
 
-    def __init__(self, daemon, settings=(), greet=True, receive_buffer=0):
+    def __init__(self, daemon, settings=(), greet=True, receive_buffer=0, address=ADDRESS):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.bind((ADDRESS, 0))
+        self.socket.bind((address, 0))
         self.socket.settimeout(SECONDS)
         self.socket.connect(("127.0.0.1", daemon.port))
         if daemon.certificates:
@@ -44,6 +44,10 @@ class Attacker:
         self.frames = []  # kind and stream of each
         self.pongs = 0
         self.settings_acks = 0
+        self.settings = {}  # the server's
+        self.windows = {}  # stream: sum of its WINDOW_UPDATEs
+        self.pings = []  # the server's
+        self.answers_pings = False
         if greet:
             # No table, so that a status can be found in a header block.
             self.send(http2.PREFACE + http2.settings((1, 0), *settings))
@@ -90,8 +94,16 @@ class Attacker:
             self.goaway = (struct.unpack(">I", payload[4:8])[0], payload[8:].decode())
         elif kind == http2.PING and flags & 1:
             self.pongs += 1
+        elif kind == http2.PING:
+            self.pings.append(payload)
+            if self.answers_pings:
+                self.send(http2.frame(http2.PING, 1, 0, payload))
+        elif kind == http2.WINDOW_UPDATE:
+            self.windows[stream] = self.windows.get(stream, 0) + struct.unpack(">I", payload)[0]
         elif kind == http2.SETTINGS and flags & 1:
             self.settings_acks += 1
+        elif kind == http2.SETTINGS:
+            self.settings.update(struct.iter_unpack(">HI", payload))
 
     def take_all(self, data):
         self.partial += data
@@ -144,6 +156,12 @@ class Attacker:
             lambda: stream in self.statuses or stream in self.resets,
         )
         return self.statuses.get(stream)
+
+    def wait_settings(self):
+        """The server's settings, which it then knows to be known."""
+        self.wait("SETTINGS", lambda: self.settings)
+        self.send(http2.frame(http2.SETTINGS, 1, 0))
+        return self.settings
 
     def wait_pong(self):
         """Everything sent before has been dealt with."""

@@ -42,7 +42,8 @@ class Daemon:
         wait_for("the daemon", lambda: os.path.exists(port_file) or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise RuntimeError(self.log())
-        self.port = int(pathlib.Path(port_file).read_text(encoding="ascii").split()[0])
+        self.ports = [int(line) for line in pathlib.Path(port_file).read_text(encoding="ascii").split()]
+        self.port = self.ports[0]
         self.client = None
 
     @staticmethod

@@ -1,0 +1,128 @@
+"""Limits of TLS: what a peer may not choose."""
+import socket
+import ssl
+import subprocess
+
+from attacker import ADDRESS
+from floods import expect
+from limits import Row
+
+SECONDS = 30
+
+
+def context(alpn=("h2",), ciphers="ALL:@SECLEVEL=0"):
+    """A client that would take anything."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    made.set_ciphers(ciphers)
+    made.minimum_version = ssl.TLSVersion.TLSv1
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
+    return made
+
+
+def connect(daemon, tls):
+    plain = socket.create_connection(("127.0.0.1", daemon.ports[1]), SECONDS, (ADDRESS, 0))
+    return tls.wrap_socket(plain)
+
+
+def refused(daemon, tls):
+    """How the handshake fails, or what comes right after it."""
+    try:
+        with connect(daemon, tls) as secure:
+            expect(secure.recv(1) == b"", "was served")
+            return "closed"
+    except ssl.SSLError as error:
+        return f"refused: {error.reason or 'by an alert'}"
+    except ConnectionResetError:
+        return "closed"
+
+
+def accepted(daemon, tls):
+    with connect(daemon, tls) as secure:
+        expect(secure.selected_alpn_protocol() == "h2", "no h2")
+        expect(secure.recv(1) != b"", "closed")
+        return secure.version(), secure.cipher()[0], secure.compression()
+
+
+def versions(daemon):
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        tls = context()
+        tls.minimum_version = tls.maximum_version = version
+        accepted(daemon, tls)
+    tls = context()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_1
+    return f"TLS 1.1 {refused(daemon, tls)}"
+
+
+def ciphers(daemon):
+    """Without forward secrecy, or without authenticated encryption."""
+    for name in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"):
+        tls = context(ciphers=f"{name}:@SECLEVEL=0")
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        outcome = refused(daemon, tls)
+    tls = context(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    accepted(daemon, tls)
+    return outcome
+
+
+def alpn(daemon):
+    return f"none: {refused(daemon, context(alpn=()))}; http/1.1: {refused(daemon, context(alpn=('http/1.1',)))}"
+
+
+def compression(daemon):
+    tls = context()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls.options &= ~ssl.OP_NO_COMPRESSION
+    expect(accepted(daemon, tls)[2] is None, "is compressed")
+    return "none is chosen"
+
+
+def s_client(daemon, *args, text="", until=""):
+    """OpenSSL's own client, and what it says, at least until that."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{daemon.ports[1]}", "-alpn", "h2", *args]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        said = ""
+        while until not in said:
+            line = process.stdout.readline().decode(errors="replace")
+            expect(line, said)
+            said += line
+        return said + process.communicate(text.encode(), SECONDS)[0].decode(errors="replace")
+
+
+def groups(daemon):
+    for group in ("X25519", "P-256", "P-384"):
+        said = s_client(daemon, "-groups", group)
+        expect("handshake failure" not in said and "Cipher is (NONE)" not in said, said)
+    said = s_client(daemon, "-groups", "P-521")
+    expect("handshake failure" in said, said)
+    return "P-521 refused: handshake failure"
+
+
+def renegotiation(daemon):
+    said = s_client(daemon, "-tls1_2", text="R\n")
+    expect("RENEGOTIATING" in said and "no renegotiation" in said, said)
+    return "refused: no renegotiation"
+
+
+def early_data(daemon):
+    said = s_client(daemon, "-tls1_3", until="Max Early Data:")
+    expect("Max Early Data: 0" in said, said)
+    return "tickets allow 0 bytes"
+
+
+ROWS = tuple(
+    Row(name, [], cross, is_tls=True)
+    for name, cross in (
+        ("TLS versions", versions),
+        ("TLS ciphers", ciphers),
+        ("TLS groups", groups),
+        ("ALPN", alpn),
+        ("renegotiation", renegotiation),
+        ("compression", compression),
+        ("0-RTT", early_data),
+    )
+)
