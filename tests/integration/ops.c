@@ -1,6 +1,7 @@
 /** What the tests of operations have in common. */
 #include "tests/integration/ops.h"
 
+#include <amdrpc/auth.h>
 #include <amdrpc/operations.h>
 
 #include "common/alloc.h"
@@ -22,7 +23,8 @@
 #define RESPONSE_TYPE "type.googleapis.com/amdrpc.testCalls.v1.Response"
 
 static const char *store_uri;
-static char *dir; // of a store in a file
+static char *dir;           // of a store in a file
+static const char *allowed; // who may call TEST_UNARY; NULL: everyone
 
 /* ---- life ---- */
 
@@ -36,6 +38,10 @@ prepare(amdrpc_server *server)
                     AMDRPC_OK,
             "%s", why);
     probe.store = amdi_operations_store(amdi_operations_of(server));
+    if (allowed != NULL) {
+        ck_assert_int_eq(
+                amdrpc_server_allow(server, TEST_UNARY, allowed), AMDRPC_OK);
+    }
 }
 
 void
@@ -53,6 +59,14 @@ ops_start(int store)
     test_server_start(TEST_ON_POOL);
     test_server_prepare = NULL;
     store_uri = NULL;
+}
+
+void
+ops_start_allowing(int store, const char *names)
+{
+    allowed = names;
+    ops_start(store);
+    allowed = NULL;
 }
 
 void

@@ -32,6 +32,9 @@ enum ops_store {
 /** Starts a server with that store, of enum ops_store, and a client. */
 void ops_start(int store);
 
+/** The same; only @names may call TEST_UNARY. */
+void ops_start_allowing(int store, const char *names);
+
 /** Ends it; fixture of every case, after test_server_setup. */
 void ops_teardown(void);
 

@@ -210,6 +210,15 @@ START_TEST(bad_submission_is_refused)
 }
 END_TEST
 
+START_TEST(who_may_not_call_may_not_submit)
+{
+    ops_start_allowing(OPS_MEMORY, "alice");
+
+    ops_expect_refusal(start_submit("", TEST_HOW(REPLY)),
+            AMDRPC_STATUS_UNAUTHENTICATED, "CALLER_NOT_ALLOWED");
+}
+END_TEST
+
 static Suite *
 ops_submit_suite(void)
 {
@@ -226,6 +235,7 @@ ops_submit_suite(void)
             tests, start_in_the_future_is_waited_for, 0, OPS_NSTORES);
     tcase_add_loop_test(tests, bad_submission_is_refused, 0,
             sizeof(bad_requests) / sizeof(bad_requests[0]));
+    tcase_add_test(tests, who_may_not_call_may_not_submit);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -4,7 +4,6 @@
 
 REFLECTION_PB2_DIR says where the messages of reflection for Python are.
 """
-import os
 import socket
 import sys
 import tempfile
@@ -12,17 +11,14 @@ import time
 import unittest
 
 import grpc
-from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf import message_factory
 
+from reflection import reflect
 from run_interop import Server, make_certificate
-
-sys.path.insert(0, os.environ["REFLECTION_PB2_DIR"])
-import reflection_pb2  # pylint: disable=import-error,wrong-import-position
 
 AMDRPCD = sys.argv.pop(1)
 SECONDS = 30  # no step takes as long, on a slow machine under a sanitizer too
 
-REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 CHANNELZ = "grpc.channelz.v1."
 BENCH = "/amdrpc.bench.v1.Bench/"
 
@@ -106,29 +102,6 @@ STANDARD = {
     },
     "Security.OtherSecurity": {"name": 1, "value": 2},
 }
-
-
-def reflect(channel, symbol):
-    """The files that describe a symbol, each after those that it needs."""
-    ask = channel.stream_stream(
-        REFLECTION,
-        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-    )
-    files = {}
-
-    def fetch(**what):
-        request = reflection_pb2.ServerReflectionRequest(**what)
-        (answer,) = ask(iter([request]), timeout=SECONDS)
-        for data in answer.file_descriptor_response.file_descriptor_proto:
-            file = descriptor_pb2.FileDescriptorProto.FromString(data)
-            for name in file.dependency:
-                if name not in files:
-                    fetch(file_by_filename=name)
-            files.setdefault(file.name, file)
-
-    fetch(file_containing_symbol=symbol)
-    return list(files.values())
 
 
 def attempts():
