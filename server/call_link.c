@@ -24,7 +24,7 @@ call_of_task(struct amdi_task *task)
 static bool
 call_is_out(const struct amdrpc_call *call)
 {
-    return call->sink->is_out(call) &&
+    return call->sink->owner->is_out(call) &&
             (atomic_load(&call->link.pending) & AMDI_CALL_EV_FINISH) == 0;
 }
 
@@ -53,11 +53,11 @@ amdi_call_run_after(struct amdrpc_call *call)
 static void
 call_start_after(struct amdrpc_call *call)
 {
-    const struct amdi_sink_ops *sink = call->sink;
+    const struct amdi_call_owner_ops *owner = call->sink->owner;
     uint64_t at_ms = amdrpc_call_is_cancelled(call) ? 0 : call->after.at_ms;
 
-    amdi_timer_start(
-            sink->get_loop(call), sink->get_timer(call), at_ms, sink->on_timer);
+    amdi_timer_start(owner->get_loop(call), owner->get_timer(call), at_ms,
+            owner->on_timer);
 }
 
 /* ---- file descriptors ---- */
@@ -74,7 +74,7 @@ call_end_fd_wait(struct amdrpc_call *call, unsigned events)
     call->link.fd_wait = NULL;
     wait->is_waiting = false;
     wait->is_cancel_told |= events == AMDRPC_FD_CANCELLED;
-    if (call->sink->is_out(call)) {
+    if (call->sink->owner->is_out(call)) {
         wait->fn(call, events, wait->arg);
     }
 }
@@ -89,7 +89,7 @@ call_on_fd(evutil_socket_t fd, short happened, void *arg)
     events |= (happened & EV_READ) != 0 ? AMDRPC_FD_READ : 0;
     events |= (happened & EV_WRITE) != 0 ? AMDRPC_FD_WRITE : 0;
     call_end_fd_wait(call, events == 0 ? AMDRPC_FD_TIMEOUT : events);
-    call->sink->settle(call);
+    call->sink->owner->settle(call);
 }
 
 /** Files are always ready: epoll does not take them. */
@@ -106,7 +106,7 @@ fd_can_be_waited_for(int fd)
 static bool
 call_add_fd(struct amdrpc_call *call)
 {
-    struct event_base *base = amdi_loop_base(call->sink->get_loop(call));
+    struct event_base *base = amdi_loop_base(call->sink->owner->get_loop(call));
     struct amdi_fd_wait *wait = call->fd_wait;
     struct timeval timeout = {.tv_sec = (time_t)(wait->timeout_ms / 1000),
             .tv_usec = (suseconds_t)(wait->timeout_ms % 1000) * 1000};
@@ -124,7 +124,7 @@ call_add_fd(struct amdrpc_call *call)
 static void
 call_start_fd_wait(struct amdrpc_call *call)
 {
-    if (!call->sink->is_out(call)) {
+    if (!call->sink->owner->is_out(call)) {
         return; // finished in the same moment
     }
     if (!call_add_fd(call)) {
@@ -157,7 +157,7 @@ call_post_holding(struct amdrpc_call *call)
     if (amdrpc_call_is_cancelled(call)) {
         holding |= AMDI_CALL_EV_CANCEL;
     }
-    if (call->sink->is_readable(call)) {
+    if (call->sink->owner->is_readable(call)) {
         holding |= AMDI_CALL_EV_READABLE;
     }
     if (holding != 0) {
@@ -169,7 +169,7 @@ call_post_holding(struct amdrpc_call *call)
 static void
 call_cancel_waits(struct amdrpc_call *call)
 {
-    if (amdi_timer_is_running(call->sink->get_timer(call))) {
+    if (amdi_timer_is_running(call->sink->owner->get_timer(call))) {
         call_start_after(call);
     }
     amdi_call_end_fd_wait(call);
@@ -220,13 +220,13 @@ static void
 call_handle(struct amdrpc_call *call, unsigned events)
 {
     if (events >= AMDI_CALL_EV_SINK) {
-        call->sink->handle(call, events);
+        call->sink->owner->handle(call, events);
     }
     if (events != AMDI_CALL_EV_FINISH) {
         call_handle_waits(call, events);
     }
     if ((events & AMDI_CALL_EV_FINISH) != 0) {
-        call->sink->on_finish(call);
+        call->sink->owner->on_finish(call);
     } else {
         call_tell_events(call, events);
     }
@@ -245,7 +245,7 @@ call_set_pending(struct amdrpc_call *call, unsigned events)
 void
 amdi_call_notify(struct amdrpc_call *call, unsigned event)
 {
-    struct amdi_loop *loop = call->sink->get_loop(call);
+    struct amdi_loop *loop = call->sink->owner->get_loop(call);
 
     if (amdi_loop_is_current(loop)) {
         call_handle(call, event);
@@ -258,7 +258,7 @@ void
 amdi_call_post(struct amdrpc_call *call, unsigned events)
 {
     if (call_set_pending(call, events)) {
-        amdi_loop_push(call->sink->get_loop(call), &call->link.task);
+        amdi_loop_push(call->sink->owner->get_loop(call), &call->link.task);
     }
 }
 
@@ -270,7 +270,7 @@ call_run_task(struct amdi_task *task)
             &call->link.pending, 0, memory_order_acq_rel);
 
     call_handle(call, events);
-    call->sink->settle(call);
+    call->sink->owner->settle(call);
 }
 
 void

@@ -34,6 +34,27 @@ enum amdi_call_event {
     AMDI_CALL_EV_SINK = 128,
 };
 
+/** What a call's loop does for the link. Thread: loop, unless said otherwise.
+ */
+struct amdi_call_owner_ops {
+    // The loop that owns the call; always the same. Thread: any.
+    struct amdi_loop *(*get_loop)(const struct amdrpc_call *call);
+    // Bits from AMDI_CALL_EV_SINK on; others among them are not its own.
+    void (*handle)(struct amdrpc_call *call, unsigned events);
+    // The handler has finished the call.
+    void (*on_finish)(struct amdrpc_call *call);
+    // Tells whether a handler has the call, as far as the loop knows.
+    bool (*is_out)(const struct amdrpc_call *call);
+    // Tells whether a request message, or their end, can be received.
+    bool (*is_readable)(const struct amdrpc_call *call);
+    // What amdrpc_call_after uses, and what its expiry calls: for
+    // amdi_call_run_after.
+    struct amdi_timer *(*get_timer)(struct amdrpc_call *call);
+    void (*on_timer)(struct amdi_timer *timer);
+    // The callbacks of this moment are over: the call may be let go.
+    void (*settle)(struct amdrpc_call *call);
+};
+
 /** Lies in the call. */
 struct amdi_call_link {
     struct amdi_task task;

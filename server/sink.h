@@ -9,9 +9,8 @@
 
 #include <stddef.h>
 
-struct amdi_loop;
+struct amdi_call_owner_ops;
 struct amdi_message;
-struct amdi_timer;
 
 /** What a call is an attempt of. */
 struct amdi_call_attempt {
@@ -20,9 +19,8 @@ struct amdi_call_attempt {
     uint64_t ndelivered;   // messages that earlier attempts delivered
 };
 
+/** Thread: any, one at a time for a call. */
 struct amdi_sink_ops {
-    /* The handler's side. Thread: any, one at a time for a call. */
-
     // One response message. Errors as amdrpc_call_send.
     amdrpc_err (*send)(amdrpc_call *call, const ProtobufCMessage *msg);
     // The call has ended with call->code and call->message; taken.
@@ -39,25 +37,7 @@ struct amdi_sink_ops {
     const char *(*get_peer)(const amdrpc_call *call);
     // What it is an attempt of; NULL: of nothing, this is all there is.
     void (*get_attempt)(const amdrpc_call *call, struct amdi_call_attempt *out);
-    // The loop that owns the call; always the same.
-    struct amdi_loop *(*get_loop)(const amdrpc_call *call);
-
-    /* The loop's side, for server/call_link.c. */
-
-    // Bits from AMDI_CALL_EV_SINK on; others among them are not its own.
-    void (*handle)(amdrpc_call *call, unsigned events);
-    // The handler has finished the call.
-    void (*on_finish)(amdrpc_call *call);
-    // Tells whether a handler has the call, as far as the loop knows.
-    bool (*is_out)(const amdrpc_call *call);
-    // Tells whether a request message, or their end, can be received.
-    bool (*is_readable)(const amdrpc_call *call);
-    // What amdrpc_call_after uses, and what its expiry calls: for
-    // amdi_call_run_after.
-    struct amdi_timer *(*get_timer)(amdrpc_call *call);
-    void (*on_timer)(struct amdi_timer *timer);
-    // The callbacks of this moment are over: the call may be let go.
-    void (*settle)(amdrpc_call *call);
+    const struct amdi_call_owner_ops *owner;
 };
 
 #endif

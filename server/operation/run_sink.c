@@ -251,6 +251,17 @@ sink_settle(amdrpc_call *call)
     amdi_run_check_end(amdi_run_of(call));
 }
 
+static const struct amdi_call_owner_ops run_owner = {
+        .get_loop = sink_get_loop,
+        .handle = sink_handle,
+        .on_finish = sink_on_finish,
+        .is_out = sink_is_out,
+        .is_readable = sink_is_readable,
+        .get_timer = sink_get_timer,
+        .on_timer = sink_on_timer,
+        .settle = sink_settle,
+};
+
 const struct amdi_sink_ops amdi_run_unary_sink = {
         .send = unary_send,
         .finish = sink_finish,
@@ -260,14 +271,7 @@ const struct amdi_sink_ops amdi_run_unary_sink = {
         .has_sent_initial = sink_has_sent_initial,
         .get_peer = sink_get_peer,
         .get_attempt = sink_get_attempt,
-        .get_loop = sink_get_loop,
-        .handle = sink_handle,
-        .on_finish = sink_on_finish,
-        .is_out = sink_is_out,
-        .is_readable = sink_is_readable,
-        .get_timer = sink_get_timer,
-        .on_timer = sink_on_timer,
-        .settle = sink_settle,
+        .owner = &run_owner,
 };
 
 const struct amdi_sink_ops amdi_run_stream_sink = {
@@ -279,12 +283,5 @@ const struct amdi_sink_ops amdi_run_stream_sink = {
         .has_sent_initial = sink_has_sent_initial,
         .get_peer = sink_get_peer,
         .get_attempt = sink_get_attempt,
-        .get_loop = sink_get_loop,
-        .handle = sink_handle,
-        .on_finish = sink_on_finish,
-        .is_out = sink_is_out,
-        .is_readable = sink_is_readable,
-        .get_timer = sink_get_timer,
-        .on_timer = sink_on_timer,
-        .settle = sink_settle,
+        .owner = &run_owner,
 };

@@ -269,14 +269,7 @@ sink_settle(amdrpc_call *call)
     amdi_stream_check_reap(amdi_stream_of(call));
 }
 
-const struct amdi_sink_ops amdi_unary_sink = {
-        .send = unary_send,
-        .finish = sink_finish,
-        .progress = sink_progress,
-        .recv = unary_recv,
-        .send_initial = sink_send_initial,
-        .has_sent_initial = sink_has_sent_initial,
-        .get_peer = sink_get_peer,
+static const struct amdi_call_owner_ops stream_owner = {
         .get_loop = sink_get_loop,
         .handle = sink_handle,
         .on_finish = sink_on_finish,
@@ -287,6 +280,17 @@ const struct amdi_sink_ops amdi_unary_sink = {
         .settle = sink_settle,
 };
 
+const struct amdi_sink_ops amdi_unary_sink = {
+        .send = unary_send,
+        .finish = sink_finish,
+        .progress = sink_progress,
+        .recv = unary_recv,
+        .send_initial = sink_send_initial,
+        .has_sent_initial = sink_has_sent_initial,
+        .get_peer = sink_get_peer,
+        .owner = &stream_owner,
+};
+
 const struct amdi_sink_ops amdi_stream_sink = {
         .send = stream_send,
         .finish = sink_finish,
@@ -295,12 +299,5 @@ const struct amdi_sink_ops amdi_stream_sink = {
         .send_initial = sink_send_initial,
         .has_sent_initial = sink_has_sent_initial,
         .get_peer = sink_get_peer,
-        .get_loop = sink_get_loop,
-        .handle = sink_handle,
-        .on_finish = sink_on_finish,
-        .is_out = sink_is_out,
-        .is_readable = sink_is_readable,
-        .get_timer = sink_get_timer,
-        .on_timer = sink_on_timer,
-        .settle = sink_settle,
+        .owner = &stream_owner,
 };

@@ -24,7 +24,7 @@ amdi_op_call_arena(amdrpc_call *call)
 struct amdi_loop *
 amdi_op_call_loop(const amdrpc_call *call)
 {
-    return call->sink->get_loop(call);
+    return call->sink->owner->get_loop(call);
 }
 
 bool
