@@ -8,9 +8,9 @@
 #include <string.h>
 
 // What one page looks at, so that a filter that matches little cannot keep the
-// store busy; and what it shows.
+// store busy; and what it shows, so that it fits a message: clients take 4 MiB.
 #define MAX_SCANNED 20000
-#define MAX_PAGE_BYTES ((size_t)4 << 20)
+#define MAX_PAGE_BYTES ((size_t)1 << 20)
 
 // The columns of AMDI_SQL_OP_SCAN.
 enum scan_column {

@@ -140,16 +140,36 @@ append(struct amdi_fence fence, enum amdi_event_kind kind,
     amdi_free((void *)(uintptr_t)data.data);
 }
 
-void
-ops_append_message(struct amdi_fence fence, uint32_t n, uint32_t size)
+/** An answer with such a payload. */
+static struct amdi_bytes
+pack_large(uint32_t n, uint32_t size)
 {
     test_response response = AMDRPC__TEST_CALLS__V1__RESPONSE__INIT;
+    struct amdi_bytes packed;
 
     response.count = n;
     response.payload.len = size;
     response.payload.data = amdi_zalloc(size + 1);
-    append(fence, AMDI_EVENT_MESSAGE, pack_answer(&response));
+    packed = pack_answer(&response);
     amdi_free(response.payload.data);
+    return packed;
+}
+
+void
+ops_append_message(struct amdi_fence fence, uint32_t n, uint32_t size)
+{
+    append(fence, AMDI_EVENT_MESSAGE, pack_large(n, size));
+}
+
+void
+ops_finish_large(struct amdi_fence fence, uint32_t size)
+{
+    struct amdi_bytes result = pack_large(0, size);
+    const struct amdi_bytes status = {0};
+
+    ck_assert_int_eq(probe_finish(fence, AMDRPC_STATUS_OK, result, status),
+            AMDI_STORE_OK);
+    amdi_free((void *)(uintptr_t)result.data);
 }
 
 void

@@ -53,6 +53,9 @@ void ops_append_progress(struct amdi_fence fence, uint64_t done);
 /** Ends one: with the message "result", or with a code and "failed". */
 void ops_finish(struct amdi_fence fence, amdrpc_status_code code);
 
+/** Ends one with a message whose payload has @size bytes. */
+void ops_finish_large(struct amdi_fence fence, uint32_t size);
+
 /** The operation's name; valid until the next. */
 char *ops_name(uint64_t id);
 

@@ -170,6 +170,34 @@ START_TEST(another_parent_is_refused)
 }
 END_TEST
 
+/** Clients take 4 MiB: large results make pages short. */
+START_TEST(large_results_make_short_pages)
+{
+    char *token = strdup("");
+    size_t n = 0;
+
+    ops_start(_i);
+    for (int i = 0; i < 6; i++) {
+        ops_finish_large(ops_add(), 900000);
+    }
+
+    do {
+        struct test_rpc *rpc = start_list("", 0, token);
+        list_response *response = ops_expect(rpc,
+                &google__longrunning__list_operations_response__descriptor);
+
+        ck_assert_uint_lt(rpc->nbody, 4u << 20);
+        n += response->n_operations;
+        free(token);
+        token = strdup(response->next_page_token);
+        ops_free(response);
+    } while (token[0] != '\0');
+
+    free(token);
+    ck_assert_uint_eq(n, 6);
+}
+END_TEST
+
 START_TEST(large_page_is_cut)
 {
     list_response *response;
@@ -199,6 +227,7 @@ operations_list_suite(void)
     tcase_add_loop_test(tests, bad_request_is_refused, 0,
             sizeof(bad_requests) / sizeof(bad_requests[0]));
     tcase_add_test(tests, another_parent_is_refused);
+    tcase_add_loop_test(tests, large_results_make_short_pages, 0, OPS_NSTORES);
     tcase_add_test(tests, large_page_is_cut);
     suite_add_tcase(suite, tests);
     return suite;
