@@ -92,6 +92,22 @@ START_TEST(same_request_id_is_the_same_operation)
 }
 END_TEST
 
+/** Submits each id, beginning with the @first. */
+static void
+begin_all_ids(struct test_rpc_conn *conn, int first)
+{
+    for (int k = 0; k < NIDS; k++) {
+        struct submission submission;
+        char id[16];
+        struct test_rpc *rpc = test_rpc_begin(conn, OPS_SUBMIT, NULL, 0);
+
+        (void)snprintf(id, sizeof(id), "id-%d", (k + first) % NIDS);
+        submission_init(&submission, id, TEST_HOW(REPLY));
+        test_rpc_send(rpc, &submission.request.base);
+        test_rpc_end(rpc);
+    }
+}
+
 /** Each of many connections submits all ids; half of them do not wait. */
 START_TEST(ids_from_many_connections_exist_once)
 {
@@ -103,17 +119,7 @@ START_TEST(ids_from_many_connections_exist_once)
     ops_start(_i);
     for (int i = 0; i < NCONNS; i++) {
         conns[i] = test_rpc_connect(test_port);
-        for (int k = 0; k < NIDS; k++) {
-            struct submission submission;
-            char id[16];
-            struct test_rpc *rpc =
-                    test_rpc_begin(conns[i], OPS_SUBMIT, NULL, 0);
-
-            (void)snprintf(id, sizeof(id), "id-%d", (k + i) % NIDS);
-            submission_init(&submission, id, TEST_HOW(REPLY));
-            test_rpc_send(rpc, &submission.request.base);
-            test_rpc_end(rpc);
-        }
+        begin_all_ids(conns[i], i);
         test_rpc_flush(conns[i]);
     }
     for (int i = 0; i < NCONNS; i++) {
