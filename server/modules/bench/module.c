@@ -46,7 +46,11 @@ sleep_on_time(amdrpc_call *call, void *arg)
             AMDRPC__BENCH__V1__SLEEP_RESPONSE__INIT;
 
     (void)arg; // none
-    // Cancelled in its sleep, the call ends as it was cancelled.
+    if (amdrpc_call_is_cancelled(call)) {
+        // Of an operation, the reply would be the end that counts.
+        amdrpc_call_finish(call, AMDRPC_STATUS_CANCELLED, NULL);
+        return;
+    }
     amdrpc_bench_v1_bench_sleep_reply(call, &response);
 }
 
