@@ -8,15 +8,13 @@
 #include <amdrpc/operation.h>
 
 #include "amdrpc/v1/operations.amdrpc.h"
-#include "amdrpc/v1/operations.pb-c.h"
-#include "client/operation/look.h"
-#include "client/operation/operation.h"
 #include "client/operation/patience.h"
+#include "client/operation/watch_event.h"
 #include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/clock.h"
+#include "common/metadata.h"
 #include "common/thread.h"
-#include "common/wire.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -163,83 +161,6 @@ watch_lose_stream(amdrpc_watch *watch)
 
 /* ---- events ---- */
 
-/** Reads a message or response as the method's type, if that is known. */
-static amdrpc_err
-event_set_message(amdrpc_watch *watch, const Google__Protobuf__Any *any)
-{
-    const ProtobufCMessageDescriptor *type =
-            watch->method == NULL ? NULL : watch->method->output;
-    ProtobufCAllocator allocator = amdi_arena_allocator(&watch->event_arena);
-    amdrpc_watch_event *event = &watch->event;
-
-    event->type = amdi_operation_type_of(any->type_url);
-    event->data = any->value.data;
-    event->len = any->value.len;
-    if (type == NULL || strcmp(event->type, type->name) != 0) {
-        return AMDRPC_OK; // the end of a stream is of another type
-    }
-    if (amdi_wire_check(type, event->data, event->len, AMDI_WIRE_MAX_DEPTH,
-                NULL) != AMDRPC_OK) {
-        return AMDRPC_EPROTO;
-    }
-    event->message = protobuf_c_message_unpack(
-            type, &allocator, event->len, event->data);
-    return event->message == NULL ? AMDRPC_ENOMEM : AMDRPC_OK;
-}
-
-static amdrpc_err
-event_set_end(
-        amdrpc_watch *watch, const Google__Longrunning__Operation *operation)
-{
-    watch->event.kind = AMDRPC_WATCH_END;
-    watch->event.status = AMDRPC_STATUS_OK;
-    if (operation->result_case ==
-            GOOGLE__LONGRUNNING__OPERATION__RESULT_ERROR) {
-        watch->event.status = amdi_operation_status_of(operation->error->code);
-        watch->event.text = operation->error->message;
-    } else if (operation->result_case ==
-            GOOGLE__LONGRUNNING__OPERATION__RESULT_RESPONSE) {
-        return event_set_message(watch, operation->response);
-    }
-    return AMDRPC_OK;
-}
-
-static amdrpc_err
-event_set(amdrpc_watch *watch, const Amdrpc__V1__WatchResponse *response)
-{
-    amdrpc_watch_event *event = &watch->event;
-
-    amdi_arena_reset(&watch->event_arena);
-    *event = (amdrpc_watch_event){
-            .seq = response->seq,
-            .attempt = response->attempt,
-            .at_ms = amdi_operation_read_time(response->time),
-            .type = "",
-            .text = "",
-    };
-    switch (response->event_case) {
-    case AMDRPC__V1__WATCH_RESPONSE__EVENT_MESSAGE:
-        event->kind = AMDRPC_WATCH_MESSAGE;
-        return event_set_message(watch, response->message);
-    case AMDRPC__V1__WATCH_RESPONSE__EVENT_PROGRESS:
-        event->kind = AMDRPC_WATCH_PROGRESS;
-        event->done = response->progress->done;
-        event->total = response->progress->total;
-        event->text = response->progress->note;
-        return AMDRPC_OK;
-    case AMDRPC__V1__WATCH_RESPONSE__EVENT_RETRY:
-        event->kind = AMDRPC_WATCH_RETRY;
-        event->text = response->retry->reason;
-        return AMDRPC_OK;
-    case AMDRPC__V1__WATCH_RESPONSE__EVENT_END:
-        return event_set_end(watch, response->end);
-    case AMDRPC__V1__WATCH_RESPONSE__EVENT__NOT_SET:
-    case _AMDRPC__V1__WATCH_RESPONSE__EVENT__CASE_IS_INT_SIZE:
-        break;
-    }
-    return AMDRPC_EUNSUPPORTED; // of a newer server: passed over
-}
-
 /**
  * Takes in a response. Errors: AMDRPC_EAGAIN: it is nothing to tell;
  * AMDRPC_EEND: it cannot be read, and the watch has ended.
@@ -251,7 +172,9 @@ watch_take(amdrpc_watch *watch, const Amdrpc__V1__WatchResponse *response)
     if (response->seq <= watch->seq) {
         return AMDRPC_EAGAIN; // it was read already
     }
-    amdrpc_err err = event_set(watch, response);
+    amdi_arena_reset(&watch->event_arena);
+    amdrpc_err err = amdi_watch_event_read(
+            response, watch->method, &watch->event_arena, &watch->event);
     if (err == AMDRPC_EPROTO) {
         watch_end(watch, AMDRPC_STATUS_INTERNAL,
                 "a message of the operation cannot be read");
