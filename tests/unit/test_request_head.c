@@ -1,8 +1,7 @@
 /** Tests what a request's header fields mean for a call. */
 #include "common/arena.h"
 #include "common/metadata.h"
-#include "server/conn/request_head.h"
-#include "server/service.h"
+#include "tests/support/heads.h"
 #include "tests/support/runner.h"
 
 #include <check.h>
@@ -11,111 +10,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const amdrpc_method_desc methods[] = {
-        {.name = "Echo", .path = "/pkg.Svc/Echo"},
-        {.name = "Unwritten", .path = "/pkg.Svc/Unwritten"},
-};
-static const amdrpc_service_desc service = {
-        .name = "pkg.Svc", .methods = methods, .nmethods = COUNT(methods)};
-static const struct amdi_request_limits limits = {
-        .max_list_bytes = 1000, .max_field_bytes = 900, .max_fields = 10};
-
-static struct amdi_service_table services;
-static struct amdi_request_head *head;
-static struct amdi_request_verdict verdict;
-
-static void
-invoke_nothing(const void *handlers, amdrpc_call *call,
-        const ProtobufCMessage *msg, void *user_data)
-{
-    (void)handlers;
-    (void)call;
-    (void)msg;
-    (void)user_data;
-}
-
-static void
-setup(void)
-{
-    static const amdrpc_invoke_fn invokes[] = {invoke_nothing, NULL};
-    static const amdrpc_policy policy = {.max_queued = 1};
-
-    amdi_service_table_init(&services);
-    ck_assert_int_eq(amdi_service_table_add(
-                             &services, &service, invokes, NULL, NULL, &policy),
-            AMDRPC_OK);
-    head = amdi_request_head_create(&services, &limits);
-    ck_assert_ptr_nonnull(head);
-    memset(&verdict, 0, sizeof(verdict));
-}
-
-static void
-teardown(void)
-{
-    amdi_request_head_unref(head);
-    amdi_service_table_fini(&services);
-}
-
-static bool
-field(const char *name, const char *value)
-{
-    const struct amdi_h2_field f = {.name = name,
-            .name_len = strlen(name),
-            .value = value,
-            .value_len = strlen(value)};
-
-    return amdi_request_head_field(head, &f);
-}
-
-static void
-fields_until_path(void)
-{
-    ck_assert(field(":method", "POST"));
-    ck_assert(field(":scheme", "http"));
-    ck_assert(field(":authority", "localhost"));
-}
-
-/** The fields of a request that is served. */
-static void
-good_fields(void)
-{
-    fields_until_path();
-    ck_assert(field(":path", "/pkg.Svc/Echo"));
-    ck_assert(field("te", "trailers"));
-    ck_assert(field("content-type", "application/grpc"));
-}
-
-static void
-end_gives_status(amdrpc_status_code code, const char *message)
-{
-    amdi_request_head_judge(head, &verdict);
-    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_STATUS);
-    ck_assert_int_eq(verdict.code, code);
-    ck_assert_str_eq(verdict.message, message);
-}
-
-static void
-end_gives_http(const char *http_status)
-{
-    amdi_request_head_judge(head, &verdict);
-    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_HTTP);
-    ck_assert_str_eq(verdict.http_status, http_status);
-    ck_assert_str_ne(verdict.message, "");
-}
-
-static void
-end_serves(void)
-{
-    amdi_request_head_judge(head, &verdict);
-    ck_assert_int_eq(verdict.kind, AMDI_REQUEST_SERVE);
-}
-
 START_TEST(good_request_is_served)
 {
     good_fields();
 
     end_serves();
-    ck_assert_ptr_eq(head->method->desc, &methods[0]);
+    ck_assert_ptr_eq(head->method->desc, &heads_methods[0]);
     ck_assert_uint_eq(head->timeout_ns, 0);
     ck_assert_uint_eq(amdrpc_metadata_count(&head->metadata), 0);
 }
@@ -453,7 +353,7 @@ END_TEST
 START_TEST(as_many_fields_as_allowed_are_served)
 {
     good_fields();
-    for (size_t i = 6; i < limits.max_fields; i++) {
+    for (size_t i = 6; i < heads_limits.max_fields; i++) {
         ck_assert(field("x-a", "1"));
     }
 
@@ -465,7 +365,7 @@ END_TEST
 START_TEST(one_field_more_is_resource_exhausted)
 {
     good_fields();
-    for (size_t i = 6; i < limits.max_fields + 1; i++) {
+    for (size_t i = 6; i < heads_limits.max_fields + 1; i++) {
         ck_assert(field("x-a", "1"));
     }
 
@@ -480,10 +380,10 @@ START_TEST(list_up_to_the_limit_is_served)
     char value[1000] = {0};
 
     good_fields();
-    memset(value, 'v', limits.max_list_bytes - head->list_bytes - 3 - 32);
+    memset(value, 'v', heads_limits.max_list_bytes - head->list_bytes - 3 - 32);
     ck_assert(field("x-a", value));
 
-    ck_assert_uint_eq(head->list_bytes, limits.max_list_bytes);
+    ck_assert_uint_eq(head->list_bytes, heads_limits.max_list_bytes);
     end_serves();
 }
 END_TEST
@@ -493,7 +393,7 @@ START_TEST(list_beyond_the_limit_is_resource_exhausted)
     char value[1000] = {0};
 
     good_fields();
-    memset(value, 'v', limits.max_list_bytes - head->list_bytes - 3 - 31);
+    memset(value, 'v', heads_limits.max_list_bytes - head->list_bytes - 3 - 31);
     ck_assert(field("x-a", value));
 
     end_gives_status(AMDRPC_STATUS_RESOURCE_EXHAUSTED,
@@ -518,7 +418,7 @@ add_case(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, heads_setup, heads_teardown);
     suite_add_tcase(suite, tcase);
     return tcase;
 }
