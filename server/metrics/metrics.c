@@ -2,6 +2,7 @@
 #include "common/clock.h"
 #include "server/dispatch/dispatch.h"
 #include "server/dispatch/worker_pool.h"
+#include "server/operation/operations.h"
 #include "server/server.h"
 #include "server/server_loop.h"
 #include "server/service.h"
@@ -341,5 +342,8 @@ amdrpc_server_write_metrics(amdrpc_server *server, FILE *file)
     write_pools(server, file);
     write_refused(server, file);
     write_connections(server, file);
+    if (server->operations != NULL) {
+        amdi_operations_write_metrics(server->operations, file);
+    }
     write_memory(file);
 }

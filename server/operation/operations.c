@@ -52,6 +52,12 @@ amdi_operations_server(const struct amdi_operations *ops)
     return ops->executor.server;
 }
 
+const struct amdi_op_stats *
+amdi_operations_stats(const struct amdi_operations *ops)
+{
+    return &ops->executor.stats;
+}
+
 struct amdi_store *
 amdi_operations_store(const struct amdi_operations *ops)
 {

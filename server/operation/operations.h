@@ -20,8 +20,11 @@
 
 #include "server/store/store.h"
 
+#include <stdio.h>
+
 struct amdi_loop;
 struct amdi_method;
+struct amdi_op_stats;
 struct amdi_operations;
 struct amdrpc_metadata;
 struct amdrpc_server;
@@ -76,5 +79,13 @@ enum amdi_store_result amdi_operations_submit(struct amdi_operations *ops,
 void amdi_operations_estimate(struct amdi_operations *ops,
         const struct amdi_op *op, uint64_t *out_position,
         int64_t *out_expected_start_us);
+
+/** What the executor did so far. Thread: any. */
+const struct amdi_op_stats *amdi_operations_stats(
+        const struct amdi_operations *ops);
+
+/** A part of amdrpc_server_write_metrics. */
+void amdi_operations_write_metrics(
+        const struct amdi_operations *ops, FILE *file);
 
 #endif

@@ -87,9 +87,15 @@ ops_start(int store)
 }
 
 void
-ops_stop(void)
+ops_stop_running(void)
 {
     ck_assert_int_eq(amdrpc_server_stop(ops.server), AMDRPC_OK);
+}
+
+void
+ops_stop(void)
+{
+    ops_stop_running();
     amdrpc_server_destroy(ops.server);
     ops.server = NULL;
 }

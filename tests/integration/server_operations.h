@@ -61,6 +61,9 @@ void ops_start_with(int store, const amdrpc_operations_options *options,
 /** Drains and destroys the server; the store's file stays. */
 void ops_stop(void);
 
+/** Drains the server, which stays. */
+void ops_stop_running(void);
+
 amdrpc_server *ops_server(void);
 
 /** Submits on the server's last loop; returns what came of it. */

@@ -4,6 +4,8 @@
 #include "tests/integration/server_operations.h"
 #include "tests/support/runner.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static ops_request
@@ -423,6 +425,29 @@ START_TEST(high_priority_goes_first)
 }
 END_TEST
 
+START_TEST(metrics_count_what_became_of_them)
+{
+    ops_request request = request_fail(AMDRPC_STATUS_UNAVAILABLE, 1, "later");
+    char *text = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+
+    ops_start(_i);
+    ops_expect_end(ops_add(OPS_UNARY, &request), AMDRPC_STATUS_OK, NULL);
+    ops_stop_running();
+    amdrpc_server_write_metrics(ops_server(), file);
+    (void)fclose(file);
+
+    ck_assert_ptr_nonnull(
+            strstr(text, "\namdrpc_operations_submitted_total 1\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operations_running 0\n"));
+    ck_assert_ptr_nonnull(strstr(
+            text, "\namdrpc_operations_ended_total{grpc_status=\"OK\"} 1\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operation_retries_total 1\n"));
+    free(text);
+}
+END_TEST
+
 /* ---- the next server ---- */
 
 START_TEST(drain_gives_back_and_the_next_server_goes_on)
@@ -534,6 +559,7 @@ create_suite(void)
     ADD(lost_lease_drops_the_result);
     ADD(start_at_is_waited_for);
     ADD(high_priority_goes_first);
+    ADD(metrics_count_what_became_of_them);
 #undef ADD
     tcase_add_test(tests, drain_gives_back_and_the_next_server_goes_on);
     tcase_add_test(tests, drain_keeps_what_is_queued);
