@@ -217,6 +217,17 @@ server_prepare_parts(struct amdrpc_server *server)
 }
 
 static void
+server_start_parts(struct amdrpc_server *server)
+{
+    for (struct amdi_server_part *part = server->parts; part != NULL;
+            part = part->next) {
+        if (part->start != NULL) {
+            part->start(part);
+        }
+    }
+}
+
+static void
 server_close_parts(struct amdrpc_server *server)
 {
     while (server->parts != NULL) {
@@ -413,6 +424,7 @@ amdrpc_server_start(amdrpc_server *server)
         err = amdi_loop_start(server->loops[i].loop);
     }
     if (err == AMDRPC_OK) {
+        server_start_parts(server);
         (void)server_move_state(server, AMDI_SERVER_SETUP, AMDI_SERVER_RUNNING);
     }
     return err;

@@ -32,6 +32,8 @@ struct amdi_server_part {
     struct amdi_server_part *next;
     // All services are there, no thread runs yet. May be called never.
     amdrpc_err (*prepare)(struct amdi_server_part *part);
+    // The threads run; a drain will follow. NULL: nothing is to be done.
+    void (*start)(struct amdi_server_part *part);
     // All threads have ended, the loops are still there: frees the part.
     void (*close)(struct amdi_server_part *part);
 };

@@ -332,7 +332,7 @@ method_if_executable(struct amdi_method *method)
 }
 
 amdrpc_err
-amdi_executor_start(struct amdi_executor *executor)
+amdi_executor_prepare(struct amdi_executor *executor)
 {
     const struct amdi_service_table *services = &executor->server->services;
 
@@ -353,8 +353,13 @@ amdi_executor_start(struct amdi_executor *executor)
     }
     amdi_server_loop_hold(executor->sl);
     executor->is_holding = true;
-    amdi_loop_post(executor->sl->loop, &executor->start_task);
     return AMDRPC_OK;
+}
+
+void
+amdi_executor_start(struct amdi_executor *executor)
+{
+    amdi_loop_post(executor->sl->loop, &executor->start_task);
 }
 
 void

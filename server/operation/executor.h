@@ -68,8 +68,12 @@ struct amdi_executor {
 /** Fills in what is zero. Thread: setup. */
 void amdi_executor_init(struct amdi_executor *executor);
 
-/** Makes the lanes and begins to lease. Thread: setup. Errors: AMDRPC_ENOMEM */
-AMDRPC_NODISCARD amdrpc_err amdi_executor_start(struct amdi_executor *executor);
+/** Makes the lanes. Thread: setup. Errors: AMDRPC_ENOMEM */
+AMDRPC_NODISCARD amdrpc_err amdi_executor_prepare(
+        struct amdi_executor *executor);
+
+/** Begins to lease; a drain has to follow. Thread: setup. */
+void amdi_executor_start(struct amdi_executor *executor);
 
 /** Its loop has ended. Thread: setup. */
 void amdi_executor_fini(struct amdi_executor *executor);

@@ -238,7 +238,14 @@ operations_open_store(struct amdi_operations *ops, char *why, size_t why_size)
 static amdrpc_err
 part_prepare(struct amdi_server_part *part)
 {
-    return amdi_executor_start(
+    return amdi_executor_prepare(
+            &AMDI_CONTAINER_OF(part, struct amdi_operations, part)->executor);
+}
+
+static void
+part_start(struct amdi_server_part *part)
+{
+    amdi_executor_start(
             &AMDI_CONTAINER_OF(part, struct amdi_operations, part)->executor);
 }
 
@@ -295,6 +302,7 @@ amdrpc_operations_add(amdrpc_server *server,
         return AMDRPC_ENOMEM;
     }
     ops->part.prepare = part_prepare;
+    ops->part.start = part_start;
     ops->part.close = part_close;
     ops->executor.server = server;
     ops->executor.sl = &server->loops[0];
