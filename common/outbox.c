@@ -43,13 +43,6 @@ struct outbox_frame {
     const void *arg;
 };
 
-/** A producer that waits for room; lies on its stack. */
-struct amdi_outbox_waiter {
-    struct amdi_outbox_waiter *next;
-    pthread_cond_t cond;
-    bool is_woken; // and taken off the list
-};
-
 /* ---- chunks ---- */
 
 static struct amdi_chunk *
@@ -117,17 +110,19 @@ amdi_outbox_init(struct amdi_outbox *outbox, size_t high_water_bytes)
     outbox->queued_last = NULL;
     // A default mutex needs no memory, so this cannot fail on Linux.
     (void)pthread_mutex_init(&outbox->mtx, NULL);
+    (void)pthread_cond_init(&outbox->has_room, NULL); // nor this
 }
 
 void
 amdi_outbox_fini(struct amdi_outbox *outbox)
 {
-    amdi_assert(outbox->waiters == NULL);
+    amdi_assert(outbox->nblocked == 0);
     chunk_free_all(outbox->sending);
     chunk_free_all(outbox->spent);
     chunk_free_all(outbox->queued);
     chunk_free_all(outbox->spare);
-    (void)pthread_mutex_destroy(&outbox->mtx); // nobody holds it
+    (void)pthread_cond_destroy(&outbox->has_room); // nobody waits …
+    (void)pthread_mutex_destroy(&outbox->mtx);     // … or holds it
 }
 
 /* ---- producers ---- */
@@ -141,31 +136,16 @@ outbox_has_room_locked(const struct amdi_outbox *outbox, size_t need)
                     outbox->nwaiting <= outbox->high_water_bytes - need);
 }
 
+/** Unlocks and then wakes, so that who is woken finds no lock held. */
 static void
-outbox_wake_all_locked(struct amdi_outbox *outbox)
+outbox_unlock_and_wake(struct amdi_outbox *outbox)
 {
-    struct amdi_outbox_waiter *waiter = outbox->waiters;
+    bool is_awaited = outbox->nblocked > 0;
 
-    outbox->waiters = NULL;
-    while (waiter != NULL) {
-        // The waiter cannot go before it has the lock, so reading on is safe.
-        waiter->is_woken = true;
-        (void)pthread_cond_signal(&waiter->cond); // cannot fail
-        waiter = waiter->next;
+    (void)pthread_mutex_unlock(&outbox->mtx);
+    if (is_awaited) {
+        (void)pthread_cond_broadcast(&outbox->has_room); // cannot fail
     }
-}
-
-static void
-outbox_wait_locked(struct amdi_outbox *outbox)
-{
-    struct amdi_outbox_waiter waiter = {.next = outbox->waiters};
-
-    (void)pthread_cond_init(&waiter.cond, NULL); // cannot fail on Linux
-    outbox->waiters = &waiter;
-    while (!waiter.is_woken) {
-        (void)pthread_cond_wait(&waiter.cond, &outbox->mtx);
-    }
-    (void)pthread_cond_destroy(&waiter.cond); // nobody waits
 }
 
 /** Takes room for @need bytes, waiting for it if that is allowed. */
@@ -177,7 +157,9 @@ outbox_reserve_locked(struct amdi_outbox *outbox, size_t need, bool may_block)
             outbox->is_starved = true;
             return AMDRPC_EAGAIN;
         }
-        outbox_wait_locked(outbox);
+        outbox->nblocked++;
+        (void)pthread_cond_wait(&outbox->has_room, &outbox->mtx);
+        outbox->nblocked--;
     }
     if (outbox->is_closed) {
         return AMDRPC_ECANCELED;
@@ -267,8 +249,7 @@ outbox_give_back(struct amdi_outbox *outbox, size_t need)
 {
     (void)pthread_mutex_lock(&outbox->mtx);
     outbox->nwaiting -= need;
-    outbox_wake_all_locked(outbox);
-    (void)pthread_mutex_unlock(&outbox->mtx);
+    outbox_unlock_and_wake(outbox);
 }
 
 static amdrpc_err
@@ -365,8 +346,7 @@ amdi_outbox_close(struct amdi_outbox *outbox)
     outbox->queued_end = &outbox->queued;
     outbox->queued_last = NULL;
     outbox->is_closed = true;
-    outbox_wake_all_locked(outbox);
-    (void)pthread_mutex_unlock(&outbox->mtx);
+    outbox_unlock_and_wake(outbox);
     chunk_free_all(dropped);
 }
 
@@ -466,7 +446,7 @@ outbox_spare_locked(struct amdi_outbox *outbox, struct amdi_chunk *chunk)
 static struct amdi_chunk *
 outbox_recycle_locked(struct amdi_outbox *outbox)
 {
-    bool is_in_flow = outbox->nwaiting > 0 || outbox->waiters != NULL;
+    bool is_in_flow = outbox->nwaiting > 0 || outbox->nblocked > 0;
     struct amdi_chunk *chunk = outbox->spent;
     struct amdi_chunk *freed = NULL;
 
@@ -505,9 +485,10 @@ amdi_outbox_release(struct amdi_outbox *outbox)
     if (outbox->nwaiting <= outbox->high_water_bytes / 2) {
         has_ended_famine = outbox->is_starved;
         outbox->is_starved = false;
-        outbox_wake_all_locked(outbox);
+        outbox_unlock_and_wake(outbox);
+    } else {
+        (void)pthread_mutex_unlock(&outbox->mtx);
     }
-    (void)pthread_mutex_unlock(&outbox->mtx);
     chunk_free_all(freed);
     outbox->ntaken = 0;
     return has_ended_famine;

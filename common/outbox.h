@@ -22,7 +22,6 @@
 struct amdi_arena;
 struct amdi_chunk;
 struct amdi_message;
-struct amdi_outbox_waiter;
 
 struct amdi_outbox {
     // Loop thread only.
@@ -42,9 +41,10 @@ struct amdi_outbox {
     size_t high_water_bytes;
     struct amdi_chunk *spare; // of large messages, for the next; owned
     size_t nspare;            // bytes of them
-    struct amdi_outbox_waiter *waiters; // for room; on their stacks
-    bool is_starved;                    // a producer was told "again"
-    bool is_closed;                     // no more messages
+    pthread_cond_t has_room;  // or is closed; what producers wait for
+    unsigned nblocked;        // producers that wait
+    bool is_starved;          // a producer was told "again"
+    bool is_closed;           // no more messages
 };
 
 void amdi_outbox_init(struct amdi_outbox *outbox, size_t high_water_bytes);

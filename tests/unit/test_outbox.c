@@ -401,7 +401,7 @@ outbox_await_waiter(void)
     while (!is_waiting) {
         sched_yield();
         pthread_mutex_lock(&outbox.mtx);
-        is_waiting = outbox.waiters != NULL;
+        is_waiting = outbox.nblocked > 0;
         pthread_mutex_unlock(&outbox.mtx);
     }
 }
