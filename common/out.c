@@ -18,7 +18,8 @@ amdi_out_init(struct amdi_out *out, uint8_t *scratch, size_t room)
 bool
 amdi_out_has_room(const struct amdi_out *out, size_t len)
 {
-    return out->room - out->used >= len && out->niov + 2 <= AMDI_OUT_NIOV;
+    return out->room - out->used >= len && out->niov + 2 <= AMDI_OUT_NIOV &&
+            out->nbytes < AMDI_OUT_ENOUGH_BYTES;
 }
 
 size_t

@@ -12,6 +12,10 @@
 // Below this copying is cheaper than one more iovec (docs/performance.md).
 #define AMDI_OUT_REFERENCE_BYTES 2048u
 
+// Enough for a write to cost little beside its copying. Who waits for room is
+// told after each write, and fills it again while the next is going on.
+#define AMDI_OUT_ENOUGH_BYTES 131072u
+
 struct amdi_out {
     uint8_t *scratch; // borrowed: the loop's output buffer
     size_t room;
@@ -23,7 +27,10 @@ struct amdi_out {
 
 void amdi_out_init(struct amdi_out *out, uint8_t *scratch, size_t room);
 
-/** Tells whether @len bytes can be copied and one more block referenced. */
+/**
+ * Tells whether @len bytes can be copied and one more block referenced, and
+ * there is not enough for one write already.
+ */
 bool amdi_out_has_room(const struct amdi_out *out, size_t len);
 
 /** How many bytes can be copied, when there is room for a block at all. */

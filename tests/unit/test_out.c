@@ -69,6 +69,19 @@ START_TEST(pieces_are_counted_too)
 }
 END_TEST
 
+START_TEST(enough_for_one_write_is_enough)
+{
+    static const uint8_t big[AMDI_OUT_ENOUGH_BYTES];
+
+    amdi_out_reference(&out, big, sizeof(big) - 1);
+    ck_assert(amdi_out_has_room(&out, 1));
+    amdi_out_copy(&out, "x", 1);
+
+    ck_assert(!amdi_out_has_room(&out, 0));
+    ck_assert_uint_eq(amdi_out_room(&out), 0);
+}
+END_TEST
+
 static Suite *
 out_suite(void)
 {
@@ -80,6 +93,7 @@ out_suite(void)
     tcase_add_test(gathering, reference_stands_between_copies);
     tcase_add_test(gathering, room_is_what_can_be_copied);
     tcase_add_test(gathering, pieces_are_counted_too);
+    tcase_add_test(gathering, enough_for_one_write_is_enough);
     suite_add_tcase(suite, gathering);
     return suite;
 }
