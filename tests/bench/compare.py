@@ -2,15 +2,19 @@
 
     compare.py AMDRPCD GRPC-ECHO-SERVER [--rounds N] [--json FILE]
 
-Needs h2load (nghttp2-client). Every round runs each point against each server
-in turn, so that a machine that gets slower gets slower for all; of a point's
-rounds the median is shown. Microseconds are processor time of the server for a
-call. Not a test: it judges nothing but that the answers were right.
+Needs h2load (nghttp2-client). Every round runs each point against one server
+right after the other, so that a machine that gets slower gets slower for both;
+shown are the medians of the rounds, of the ratios too, and how far the rounds'
+ratios lie apart. Microseconds are processor time of the server for a call or a
+message, and of h2load where it says so. Not a test: it judges nothing but that
+the answers were right; what is wished for stands beside the figures. Five
+rounds take three to six minutes.
 """
 import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +26,7 @@ import servers
 BENCH = "/amdrpc.bench.v1.Bench/"
 IDLE_CONNECTIONS = 1000
 WAITING_CALLS = 20000  # the peer takes 15 KB for each
-WAIT_SECONDS = 6
+WAIT_SECONDS = 4
 COUNT_16 = (2_000_000, 200_000)  # messages for ours, for the peer
 COUNT_64K = (20_000, 20_000)
 
@@ -33,6 +37,19 @@ POINTS = (
     ("inline 4 x 10", "EchoInline", 4, 10, 150_000, 50_000),
     ("pool 4 x 10", "Echo", 4, 10, 150_000, 50_000),
 )
+
+# What is wished for: at least this ratio, or at least or most this figure.
+WISHES = {
+    "inline 16 x 100, us": (">=", 10, "x"),
+    "inline 16 x 100, calls/s": (">=", 500_000, ""),
+    "pool 16 x 100, us": (">=", 6.5, "x"),
+    "pool 4 x 10, us": (">=", 3.5, "x"),
+    "stream of 16 B, messages/s": (">=", 5_000_000, ""),
+    "stream of 64 KiB, messages/s": (">=", 1, "x"),
+    "lone call after 1 s, ms": ("<=", 1, ""),
+    "idle connection, B": ("<=", 15_000, ""),
+    "waiting call, B": ("<=", 700, ""),
+}
 
 
 def varint(number):
@@ -83,11 +100,18 @@ class Load:
         return float(seconds) * scale, int(data.group(1))
 
 
+def h2load_cpu_seconds():
+    """Of those that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def run_load(server, *arguments):
-    """A load to its end: server CPU seconds, elapsed seconds, bytes of DATA."""
-    before = server.cpu_seconds()
+    """A load to its end: CPU seconds of server and h2load, elapsed, bytes of DATA."""
+    before, h2load_before = server.cpu_seconds(), h2load_cpu_seconds()
     elapsed, data = Load(server, *arguments).finish()
-    return server.cpu_seconds() - before, elapsed, data
+    return (server.cpu_seconds() - before, h2load_cpu_seconds() - h2load_before,
+            elapsed, data)
 
 
 def check_answers(server, payload=bytes(16)):
@@ -105,45 +129,47 @@ def check_answers(server, payload=bytes(16)):
                 raise RuntimeError(f"{server.name}: a wrong answer of {method}")
 
 
-def measure_calls(server, is_ours):
-    out = {}
-    for name, method, connections, inflight, calls, peer_calls in POINTS:
-        calls = calls if is_ours else peer_calls
-        cpu, elapsed, data = run_load(server, method, ECHO, calls, connections, inflight)
+def calls_of(name, method, connections, inflight, calls, peer_calls):
+    def measure(server, is_ours):
+        number = calls if is_ours else peer_calls
+        cpu, h2load_cpu, elapsed, data = run_load(
+            server, method, ECHO, number, connections, inflight)
         # An answer that is not OK has no message.
-        if data != calls * len(ECHO):
+        if data != number * len(ECHO):
             raise RuntimeError(f"{server.name}: {name}: calls were refused")
-        out[name + ", us"] = cpu / calls * 1e6
-        out[name + ", calls/s"] = calls / elapsed
-    return out
+        return {
+            f"{name}, us": cpu / number * 1e6,
+            f"{name}, us of h2load": h2load_cpu / number * 1e6,
+            f"{name}, calls/s": number / elapsed,
+        }
+    return measure
 
 
-def measure_streams(server, is_ours):
-    out = {}
-    for name, size, numbers in (("16 B", 16, COUNT_16), ("64 KiB", 65536, COUNT_64K)):
+def stream_of(name, size, numbers):
+    def measure(server, is_ours):
         number = numbers[0 if is_ours else 1]
-        body = count_request(number, size)
-        cpu, elapsed, data = run_load(server, "Count", body, 1, 1, 1)
+        cpu, h2load_cpu, elapsed, data = run_load(
+            server, "Count", count_request(number, size), 1, 1, 1)
         if data < number * size:
             raise RuntimeError(f"{server.name}: messages are missing")
-        out[f"stream of {name}, messages/s"] = number / elapsed
-        out[f"stream of {name}, MB/s"] = number * size / elapsed / 1e6
-        out[f"stream of {name}, us/message"] = cpu / number * 1e6
-    return out
+        return {
+            f"stream of {name}, us": cpu / number * 1e6,
+            f"stream of {name}, us of h2load": h2load_cpu / number * 1e6,
+            f"stream of {name}, messages/s": number / elapsed,
+        }
+    return measure
 
 
-def measure_lone_call(server):
+def measure_lone_call(server, _):
     connection = servers.Connection(server.port)
     connection.call(BENCH + "Echo", ECHO)
-    times = []
-    for _ in range(3):
-        time.sleep(1)
-        times.append(connection.call(BENCH + "Echo", ECHO))
+    time.sleep(1)
+    seconds = connection.call(BENCH + "Echo", ECHO)
     connection.close()
-    return {"lone call after 1 s, ms": statistics.median(times) * 1e3}
+    return {"lone call after 1 s, ms": seconds * 1e3}
 
 
-def measure_memory(server):
+def measure_memory(server, _):
     """Of a server that has done nothing yet."""
     connection = servers.Connection(server.port)
     connection.call(BENCH + "Echo", ECHO)
@@ -156,7 +182,7 @@ def measure_memory(server):
     return {"idle connection, B": (after - before) / IDLE_CONNECTIONS}
 
 
-def measure_waiting(server):
+def measure_waiting(server, _):
     """Calls that wait, beyond one for each of the same connections."""
     few = Load(server, "Sleep", SLEEP, 100, 100, 1)
     time.sleep(1)
@@ -167,6 +193,14 @@ def measure_waiting(server):
     during = server.rss_bytes()
     many.finish()
     return {"waiting call, B": (during - before) / (WAITING_CALLS - 100)}
+
+
+SPEEDS = (
+    *(calls_of(*point) for point in POINTS),
+    stream_of("16 B", 16, COUNT_16),
+    stream_of("64 KiB", 65536, COUNT_64K),
+    measure_lone_call,
+)
 
 
 def start_servers(options):
@@ -193,30 +227,54 @@ def run_once(options, measures):
     return results
 
 
-def run_all(options):
-    once = run_once(options, (
-        lambda server, _: measure_memory(server),
-        lambda server, _: measure_waiting(server),
-    ))
-    rounds = [
-        run_once(options, (
-            measure_calls, measure_streams, lambda server, _: measure_lone_call(server)))
-        for _ in range(options.rounds)
-    ]
-    rows = {name: (once[0][name], once[1][name]) for name in once[0]}
-    for name in rounds[0][0]:
-        rows[name] = tuple(
-            statistics.median(result[i][name] for result in rounds) for i in (0, 1)
-        )
+def run_round(options):
+    """What each figure was: of ours, and of the peer."""
+    rows = {}
+    for measures in ((measure_memory, measure_waiting), SPEEDS):
+        ours, peer = run_once(options, measures)
+        rows.update({name: (ours[name], peer[name]) for name in ours})
     return rows
 
 
+def ratio_of(name, ours, peer):
+    """How many times better ours is."""
+    if not ours or not peer:
+        return 0.0
+    return ours / peer if name.endswith("/s") else peer / ours
+
+
+def summarize(rounds):
+    """Of each figure the medians of ours, of the peer and of the ratios, and these."""
+    rows = {}
+    for name in rounds[0]:
+        pairs = [one[name] for one in rounds]
+        ratios = sorted(ratio_of(name, *pair) for pair in pairs)
+        rows[name] = {
+            "amdrpc": statistics.median(ours for ours, _ in pairs),
+            "grpc": statistics.median(peer for _, peer in pairs),
+            "ratio": statistics.median(ratios),
+            "ratios": ratios,
+        }
+    return rows
+
+
+def wish_of(name, row):
+    """What was wished for, with a mark when it was missed."""
+    if name not in WISHES:
+        return ""
+    relation, bound, unit = WISHES[name]
+    value = row["ratio" if unit else "amdrpc"]
+    is_met = value >= bound if relation == ">=" else value <= bound
+    return f"{relation} {bound:,}{unit}" + ("" if is_met else "  missed")
+
+
 def print_rows(rows):
-    print(f"{'':34} {'amdrpc':>12} {'gRPC C++':>12} {'ratio':>8}")
-    for name, (ours, peer) in rows.items():
-        is_rate = name.endswith("/s")
-        ratio = (ours / peer if is_rate else peer / ours) if ours and peer else 0
-        print(f"{name:34} {ours:12,.2f} {peer:12,.2f} {ratio:7.1f}x")
+    print(f"{'':34} {'amdrpc':>12} {'gRPC C++':>12} {'ratio':>7}  {'from .. to':14} wished")
+    for name, row in rows.items():
+        spread = f"{row['ratios'][0]:.1f} .. {row['ratios'][-1]:.1f}"
+        line = (f"{name:34} {row['amdrpc']:12,.2f} {row['grpc']:12,.2f} "
+                f"{row['ratio']:6.1f}x  {spread:14} {wish_of(name, row)}")
+        print(line.rstrip())
 
 
 def main():
@@ -228,11 +286,11 @@ def main():
     parser.add_argument("--daemon-options", default="", help="more, for amdrpcd")
     options = parser.parse_args()
 
-    rows = run_all(options)
+    rows = summarize([run_round(options) for _ in range(options.rounds)])
     print_rows(rows)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({k: {"amdrpc": a, "grpc": b} for k, (a, b) in rows.items()}, file, indent=2)
+            json.dump(rows, file, indent=2)
     return 0
 
 
