@@ -159,11 +159,15 @@ struct amdi_sql_head {
     uint64_t last_seq;
     uint64_t progress_seq;
     uint64_t event_bytes;
+    int64_t ready_at_us;
     int64_t deadline_at_us;
     int64_t retain_us;
     uint64_t nmessages;
     uint32_t nreleased;
 };
+
+/** Reads it from the columns of OP_HEAD or OP_READY. */
+void amdi_sql_head_of_row(sqlite3_stmt *stmt, struct amdi_sql_head *out);
 
 /** Reads it; false: there is none, or a failure. */
 bool amdi_sql_read_head(

@@ -13,6 +13,27 @@ amdi_sql_touch(struct amdi_sql *sql, uint64_t id)
     }
 }
 
+void
+amdi_sql_head_of_row(sqlite3_stmt *stmt, struct amdi_sql_head *out)
+{
+    *out = (struct amdi_sql_head){
+            .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .state = (enum amdi_op_state)sqlite3_column_int(stmt, 1),
+            .is_cancelled = sqlite3_column_int(stmt, 2) != 0,
+            .attempt = (uint32_t)sqlite3_column_int64(stmt, 3),
+            .max_attempts = (uint32_t)sqlite3_column_int64(stmt, 4),
+            .first_seq = (uint64_t)sqlite3_column_int64(stmt, 5),
+            .last_seq = (uint64_t)sqlite3_column_int64(stmt, 6),
+            .progress_seq = (uint64_t)sqlite3_column_int64(stmt, 7),
+            .event_bytes = (uint64_t)sqlite3_column_int64(stmt, 8),
+            .ready_at_us = sqlite3_column_int64(stmt, 9),
+            .deadline_at_us = sqlite3_column_int64(stmt, 10),
+            .retain_us = sqlite3_column_int64(stmt, 11),
+            .nmessages = (uint64_t)sqlite3_column_int64(stmt, 12),
+            .nreleased = (uint32_t)sqlite3_column_int64(stmt, 13),
+    };
+}
+
 bool
 amdi_sql_read_head(struct amdi_sql *sql, uint64_t id, struct amdi_sql_head *out)
 {
@@ -20,21 +41,7 @@ amdi_sql_read_head(struct amdi_sql *sql, uint64_t id, struct amdi_sql_head *out)
     bool is_there = amdi_sql_step(sql, stmt);
 
     if (is_there) {
-        *out = (struct amdi_sql_head){
-                .id = id,
-                .state = (enum amdi_op_state)sqlite3_column_int(stmt, 0),
-                .is_cancelled = sqlite3_column_int(stmt, 1) != 0,
-                .attempt = (uint32_t)sqlite3_column_int64(stmt, 2),
-                .max_attempts = (uint32_t)sqlite3_column_int64(stmt, 3),
-                .first_seq = (uint64_t)sqlite3_column_int64(stmt, 4),
-                .last_seq = (uint64_t)sqlite3_column_int64(stmt, 5),
-                .progress_seq = (uint64_t)sqlite3_column_int64(stmt, 6),
-                .event_bytes = (uint64_t)sqlite3_column_int64(stmt, 7),
-                .deadline_at_us = sqlite3_column_int64(stmt, 8),
-                .retain_us = sqlite3_column_int64(stmt, 9),
-                .nmessages = (uint64_t)sqlite3_column_int64(stmt, 10),
-                .nreleased = (uint32_t)sqlite3_column_int64(stmt, 11),
-        };
+        amdi_sql_head_of_row(stmt, out);
     }
     amdi_sql_reset(stmt);
     return is_there;
@@ -62,17 +69,13 @@ event_is_too_much(const struct amdi_sql *sql, const struct amdi_sql_head *head)
                     head->event_bytes > sql->options.max_event_bytes);
 }
 
-void
-amdi_sql_append_event(struct amdi_sql *sql, struct amdi_sql_head *head,
+/** Adds it as the newest; what @head says then must be written too. */
+static void
+event_insert(struct amdi_sql *sql, struct amdi_sql_head *head,
         enum amdi_event_kind kind, struct amdi_bytes data)
 {
     head->last_seq++;
     head->event_bytes += data.len;
-    if (kind == AMDI_EVENT_PROGRESS) {
-        head->progress_seq = head->last_seq;
-    } else if (kind == AMDI_EVENT_MESSAGE) {
-        head->nmessages++;
-    }
     (void)amdi_sql_run(sql,
             amdi_sql_bind(sql, AMDI_SQL_EVENT_INSERT, "iiiiib",
                     (int64_t)head->id, (int64_t)head->last_seq,
@@ -80,22 +83,36 @@ amdi_sql_append_event(struct amdi_sql *sql, struct amdi_sql_head *head,
     while (sql->failure == SQLITE_OK && event_is_too_much(sql, head)) {
         event_trim(sql, head);
     }
+    amdi_sql_touch(sql, head->id);
+}
+
+void
+amdi_sql_append_event(struct amdi_sql *sql, struct amdi_sql_head *head,
+        enum amdi_event_kind kind, struct amdi_bytes data)
+{
+    event_insert(sql, head, kind, data);
+    if (kind == AMDI_EVENT_PROGRESS) {
+        head->progress_seq = head->last_seq;
+    } else if (kind == AMDI_EVENT_MESSAGE) {
+        head->nmessages++;
+    }
     (void)amdi_sql_run(sql,
             amdi_sql_bind(sql, AMDI_SQL_OP_EVENTS, "iiiiii", (int64_t)head->id,
                     (int64_t)head->first_seq, (int64_t)head->last_seq,
                     (int64_t)head->progress_seq, (int64_t)head->event_bytes,
                     (int64_t)head->nmessages));
-    amdi_sql_touch(sql, head->id);
 }
 
 void
 amdi_sql_end_op(struct amdi_sql *sql, struct amdi_sql_head *head, int code,
         struct amdi_bytes result, struct amdi_bytes status)
 {
-    amdi_sql_append_event(sql, head, AMDI_EVENT_END, status);
+    event_insert(sql, head, AMDI_EVENT_END, status);
     (void)amdi_sql_run(sql,
-            amdi_sql_bind(sql, AMDI_SQL_OP_END, "iiii", (int64_t)head->id,
-                    (int64_t)code, sql->now_us, sql->now_us + head->retain_us));
+            amdi_sql_bind(sql, AMDI_SQL_OP_END, "iiiiiii", (int64_t)head->id,
+                    (int64_t)code, sql->now_us, sql->now_us + head->retain_us,
+                    (int64_t)head->first_seq, (int64_t)head->last_seq,
+                    (int64_t)head->event_bytes));
     if (result.len > 0 || status.len > 0) {
         (void)amdi_sql_run(sql,
                 amdi_sql_bind(sql, AMDI_SQL_BODY_END, "iBB", (int64_t)head->id,

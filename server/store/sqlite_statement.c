@@ -12,6 +12,12 @@
     " o.owner, b.request_id, b.metadata, b.result, b.status, e.data,"   \
     " CASE WHEN ?2 THEN b.payload END, o.nmessages, o.nreleased"
 
+// In the order of amdi_sql_head_of_row.
+#define HEAD_COLUMNS                                                 \
+    "id, state, cancel, attempt, max_attempts, first_seq, last_seq," \
+    " progress_seq, event_bytes, ready_at, deadline_at, retain_us,"  \
+    " nmessages, nreleased"
+
 static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_BEGIN] = "BEGIN",
         [AMDI_SQL_COMMIT] = "COMMIT",
@@ -39,11 +45,7 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                 "SELECT count(*) FROM (SELECT 1 FROM op WHERE queue ="
                 " (SELECT queue FROM op WHERE id = ?1) AND state < 2"
                 " AND (ready_at, id) < (?2, ?1) AND state = 0 LIMIT ?3)",
-        [AMDI_SQL_OP_HEAD] =
-                "SELECT state, cancel, attempt, max_attempts, first_seq,"
-                " last_seq, progress_seq, event_bytes, deadline_at, retain_us,"
-                " nmessages, nreleased"
-                " FROM op WHERE id = ?1",
+        [AMDI_SQL_OP_HEAD] = "SELECT " HEAD_COLUMNS " FROM op WHERE id = ?1",
         [AMDI_SQL_OP_GET] = "SELECT " OP_COLUMNS " FROM op o"
                             " JOIN op_body b ON b.id = o.id"
                             " LEFT JOIN op_event e"
@@ -54,7 +56,8 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                 " progress_seq = ?4, event_bytes = ?5, nmessages = ?6"
                 " WHERE id = ?1",
         [AMDI_SQL_OP_END] = "UPDATE op SET state = 2, owner = NULL, code = ?2,"
-                            " done_at = ?3, expire_at = ?4 WHERE id = ?1",
+                            " done_at = ?3, expire_at = ?4, first_seq = ?5,"
+                            " last_seq = ?6, event_bytes = ?7 WHERE id = ?1",
         [AMDI_SQL_OP_REQUEUE] = "UPDATE op SET state = 0, owner = NULL,"
                                 " ready_at = ?2 WHERE id = ?1",
         [AMDI_SQL_OP_RELEASE] =
@@ -63,7 +66,7 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_OP_CANCEL] = "UPDATE op SET cancel = 1 WHERE id = ?1",
         [AMDI_SQL_OP_DELETE] = "DELETE FROM op WHERE id = ?1",
         // What is queued and whose lease has run out is found by one index.
-        [AMDI_SQL_OP_READY] = "SELECT id, ready_at FROM op"
+        [AMDI_SQL_OP_READY] = "SELECT " HEAD_COLUMNS " FROM op"
                               " WHERE queue = ?1 AND state < 2"
                               " ORDER BY ready_at, id LIMIT 1",
         [AMDI_SQL_OP_LEASE] =

@@ -13,20 +13,20 @@ static const struct amdi_bytes nothing;
 
 /* ---- lease ---- */
 
-/** Finds what is first in the queue; 0: nothing. */
-static uint64_t
-lease_first(struct amdi_sql *sql, struct amdi_bytes queue, int64_t *ready_at_us)
+/** Finds what is first in the queue; false: nothing. */
+static bool
+lease_first(struct amdi_sql *sql, struct amdi_bytes queue,
+        struct amdi_sql_head *head)
 {
     sqlite3_stmt *stmt = amdi_sql_bind(sql, AMDI_SQL_OP_READY, "s", queue);
-    uint64_t id = 0;
+    bool is_there = amdi_sql_step(sql, stmt);
 
-    *ready_at_us = 0;
-    if (amdi_sql_step(sql, stmt)) {
-        id = (uint64_t)sqlite3_column_int64(stmt, 0);
-        *ready_at_us = sqlite3_column_int64(stmt, 1);
+    *head = (struct amdi_sql_head){0};
+    if (is_there) {
+        amdi_sql_head_of_row(stmt, head);
     }
     amdi_sql_reset(stmt);
-    return id;
+    return is_there;
 }
 
 /** Returns the code with which it ends instead of being run; -1: it is run. */
@@ -60,21 +60,16 @@ lease_take(struct amdi_sql *sql, struct amdi_request *request, uint64_t id,
 
 /** Deals with the first of the queue; tells whether it was leased. */
 static bool
-lease_one(struct amdi_sql *sql, struct amdi_request *request, uint64_t id,
-        struct amdi_op *op)
+lease_one(struct amdi_sql *sql, struct amdi_request *request,
+        struct amdi_sql_head *head, struct amdi_op *op)
 {
-    struct amdi_sql_head head;
-    int code;
+    int code = lease_end_code(sql, head);
 
-    if (!amdi_sql_read_head(sql, id, &head)) {
-        return false; // the batch has failed
-    }
-    code = lease_end_code(sql, &head);
     if (code >= 0) {
-        amdi_sql_end_op(sql, &head, code, nothing, nothing);
+        amdi_sql_end_op(sql, head, code, nothing, nothing);
         return false;
     }
-    lease_take(sql, request, id, op);
+    lease_take(sql, request, head->id, op);
     return true;
 }
 
@@ -86,24 +81,23 @@ amdi_sql_lease(struct amdi_sql *sql, struct amdi_request *request)
     size_t nops = 0;
     size_t nbytes = 0;
     unsigned nends = 0;
-    int64_t ready_at_us = 0;
-    uint64_t id;
+    struct amdi_sql_head head;
 
     if (ops == NULL) {
         return;
     }
     // Whatever is done with the first one, it is not the first afterwards.
-    while ((id = lease_first(sql, in->queue, &ready_at_us)) != 0 &&
-            ready_at_us <= sql->now_us && nops < in->max &&
+    while (lease_first(sql, in->queue, &head) &&
+            head.ready_at_us <= sql->now_us && nops < in->max &&
             nbytes < MAX_LEASE_BYTES && nends < MAX_LEASE_ENDS) {
-        if (lease_one(sql, request, id, &ops[nops])) {
+        if (lease_one(sql, request, &head, &ops[nops])) {
             nbytes += ops[nops++].payload.len;
         } else {
             nends++;
         }
     }
     request->out.ops.nops = nops;
-    request->out.ops.next_ready_at_us = ready_at_us;
+    request->out.ops.next_ready_at_us = head.ready_at_us;
     request->result = AMDI_STORE_OK;
 }
 
