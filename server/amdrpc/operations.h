@@ -5,6 +5,7 @@
 #include <amdrpc/err.h>
 #include <amdrpc/server.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ typedef struct amdrpc_operations_options {
     uint32_t backoff_ms;     // before the second attempt, doubled for each
                              // further one; 1 s
     uint32_t max_backoff_ms; // 2 min
+    // The disk is not waited for: a power cut may lose what was acknowledged,
+    // or damage the whole store. For tests, and for what may be lost.
+    bool is_unsafe;
 } amdrpc_operations_options;
 
 /**

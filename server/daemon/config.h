@@ -12,6 +12,11 @@ enum amdi_log_format {
     AMDI_LOG_JSON,
 };
 
+enum amdi_store_sync {
+    AMDI_STORE_SYNC_FULL, // an acknowledgement waits for the disk
+    AMDI_STORE_SYNC_OFF,
+};
+
 /** Where a value comes from; a greater one goes before a lesser. */
 enum amdi_config_source {
     AMDI_SOURCE_DEFAULT,
@@ -72,6 +77,7 @@ struct amdi_config {
     uint32_t channelz;                   // whether
     uint32_t operations;                 // whether
     amdrpc_operations_options operation; // but for the store
+    uint32_t store_sync;                 // an amdi_store_sync
     uint32_t compress;                   // whether
     uint32_t log_format;                 // an amdi_log_format
 

@@ -165,6 +165,11 @@ daemon_add_operations(struct daemon *daemon)
     char why[256] = "";
     amdrpc_err err = AMDRPC_OK;
 
+    options.is_unsafe = daemon->config->store_sync == AMDI_STORE_SYNC_OFF;
+    if (options.is_unsafe) {
+        amdi_log_warn("", "store-sync-off",
+                "why=\"a power cut may lose acknowledged operations\"");
+    }
     if (dir != NULL) {
         // It fits: the directory has been opened.
         (void)snprintf(store, sizeof(store), "sqlite:%s", dir);

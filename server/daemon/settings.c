@@ -28,6 +28,11 @@ static const struct amdi_choice on_off_choices[] = {
         {"on", true},
         {NULL, 0},
 };
+static const struct amdi_choice store_sync_choices[] = {
+        {"full", AMDI_STORE_SYNC_FULL},
+        {"off", AMDI_STORE_SYNC_OFF},
+        {NULL, 0},
+};
 static const struct amdi_choice log_format_choices[] = {
         {"text", AMDI_LOG_TEXT},
         {"json", AMDI_LOG_JSON},
@@ -176,6 +181,15 @@ static const struct amdi_setting settings[] = {
                 .choices = on_off_choices,
                 FIELD(operations),
                 .help = "keep operations in data-dir, or else in memory",
+        },
+        {
+                .name = "store-sync",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "HOW",
+                .def = "full",
+                .choices = store_sync_choices,
+                FIELD(store_sync),
+                .help = "off: a power cut may lose any operation",
         },
         OPERATION("operation-max-running", COUNT, "N", 1, 1000000, "1024",
                 max_running, "operations of a method at a time"),

@@ -219,7 +219,8 @@ operations_open_store(struct amdi_operations *ops, char *why, size_t why_size)
     struct amdi_executor *executor = &ops->executor;
     size_t max_bytes = executor->server->options.max_recv_message_bytes;
     struct amdi_store_options options = {
-            .retain_us = (int64_t)executor->options.retain_ms * US_PER_MS};
+            .retain_us = (int64_t)executor->options.retain_ms * US_PER_MS,
+            .is_unsafe = executor->options.is_unsafe};
     struct amdi_error error = {.text = ""};
     amdrpc_err err = AMDRPC_OK;
 
