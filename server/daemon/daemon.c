@@ -115,16 +115,18 @@ daemon_check_data_dir(struct daemon *daemon)
         return AMDRPC_OK;
     }
     if (mkdir(dir, S_IRWXU) != 0 && errno != EEXIST) {
-        return amdi_config_fail(
-                daemon->config, "data-dir %s: %s", dir, strerror(errno));
+        return amdi_config_fail(daemon->config,
+                "data-dir %s: %s: it cannot be made here", dir,
+                strerror(errno));
     }
-    if (stat(dir, &info) != 0 || access(dir, R_OK | W_OK | X_OK) != 0) {
-        return amdi_config_fail(
-                daemon->config, "data-dir %s: %s", dir, strerror(errno));
-    }
-    if (!S_ISDIR(info.st_mode)) {
+    if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
         return amdi_config_fail(
                 daemon->config, "data-dir %s: not a directory", dir);
+    }
+    if (access(dir, R_OK | W_OK | X_OK) != 0) {
+        return amdi_config_fail(daemon->config,
+                "data-dir %s: %s: the server must be able to write there", dir,
+                strerror(errno));
     }
     return AMDRPC_OK;
 }
@@ -162,7 +164,7 @@ daemon_add_operations(struct daemon *daemon)
     amdrpc_operations_options options = daemon->config->operation;
     const char *dir = daemon->config->data_dir;
     char store[PATH_MAX + sizeof("sqlite:")];
-    char why[256] = "";
+    char why[512] = "";
     amdrpc_err err = AMDRPC_OK;
 
     options.is_unsafe = daemon->config->store_sync == AMDI_STORE_SYNC_OFF;

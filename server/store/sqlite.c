@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define FILE_NAME "operations.db"
-#define MAX_PATH_BYTES 4096
 
 static int
 sql_on_commit(void *arg, sqlite3 *db, const char *name, int npages)
@@ -28,8 +27,9 @@ sql_on_commit(void *arg, sqlite3 *db, const char *name, int npages)
 static amdrpc_err
 sql_open_file(struct amdi_sql *sql, const char *dir, struct amdi_error *error)
 {
-    char path[MAX_PATH_BYTES] = ":memory:";
     int code;
+
+    (void)snprintf(sql->path, sizeof(sql->path), ":memory:");
 
     if (dir != NULL) {
         amdrpc_err err = amdi_sql_lock_dir(dir, &sql->lock_fd, error);
@@ -38,10 +38,10 @@ sql_open_file(struct amdi_sql *sql, const char *dir, struct amdi_error *error)
             return err;
         }
         // It fits: the name of the lock file is as long.
-        (void)snprintf(path, sizeof(path), "%s/" FILE_NAME, dir);
+        (void)snprintf(sql->path, sizeof(sql->path), "%s/" FILE_NAME, dir);
     }
     // One thread at a time uses the connection, so it needs no locks.
-    code = sqlite3_open_v2(path, &sql->db,
+    code = sqlite3_open_v2(sql->path, &sql->db,
             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                     SQLITE_OPEN_PRIVATECACHE,
             NULL);
@@ -131,8 +131,9 @@ sql_fail(struct amdi_sql *sql, int code, const char *what)
     enum amdi_store_result result = sql_judge(sql, code, was_commit);
 
     // The message of the connection may be that of a later statement.
-    amdi_log_error("", "store-failed", "what=%s code=%d reason=\"%s\" %s", what,
-            code, sqlite3_errstr(code),
+    amdi_log_error("", "store-failed",
+            "where=%s what=%s code=%d reason=\"%s\" %s", sql->path, what, code,
+            sqlite3_errstr(code),
             sql->broken == AMDI_STORE_OK ? "goes on"
                                          : "writes nothing until reopened");
     return result;

@@ -52,13 +52,15 @@ enum amdi_sql_id {
 
 #define AMDI_SQL_MAX_TOUCHED 2048u
 #define AMDI_SQL_NRANDOMS 64u
+#define AMDI_SQL_PATH_BYTES 4096u // the system's own limit
 
 struct amdi_sql {
     sqlite3 *db;                               // owned
     sqlite3_stmt *stmts[AMDI_SQL_NSTATEMENTS]; // owned
     struct amdi_store_options options;
     bool is_file;
-    int lock_fd; // -1: none
+    char path[AMDI_SQL_PATH_BYTES]; // of the file; for messages too
+    int lock_fd;                    // -1: none
     uint8_t secret[AMDI_TOKEN_SECRET_BYTES];
     uint32_t randoms[AMDI_SQL_NRANDOMS]; // for ids
     size_t nrandoms;                     // left

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define LOCK_NAME "operations.lock"
-#define MAX_PATH_BYTES 4096
 
 const char *
 amdi_sql_network_fs(unsigned long magic)
@@ -85,7 +84,9 @@ lock_take(int fd, const char *dir, struct amdi_error *error)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK
                 ? amdi_error_set(error, AMDRPC_EADDRINUSE,
-                          "%s is in use by another server", dir)
+                          "%s is in use by another server: stop that one, or "
+                          "use another directory",
+                          dir)
                 : lock_error("cannot lock", dir, error);
     }
     return AMDRPC_OK;
@@ -94,7 +95,7 @@ lock_take(int fd, const char *dir, struct amdi_error *error)
 amdrpc_err
 amdi_sql_lock_dir(const char *dir, int *out, struct amdi_error *error)
 {
-    char path[MAX_PATH_BYTES];
+    char path[AMDI_SQL_PATH_BYTES];
     int fd;
     amdrpc_err err;
 

@@ -67,6 +67,7 @@ amdi_sql_error(const struct amdi_sql *sql, int code, const char *what,
         struct amdi_error *error)
 {
     amdrpc_err err = AMDRPC_EIO;
+    const char *advice = "";
     const char *why =
             sql->db == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(sql->db);
 
@@ -76,17 +77,23 @@ amdi_sql_error(const struct amdi_sql *sql, int code, const char *what,
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return amdi_error_set(error, AMDRPC_EPROTO,
-                "%s: the file operations.db is damaged or is no store (%s)",
-                what, why);
+                "%s: %s is damaged or is no store (%s): put a copy in its "
+                "place, or move it away to begin with nothing",
+                what, sql->path, why);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
         err = AMDRPC_EACCES;
+        advice = ": the server must be able to write there";
+        break;
+    case SQLITE_FULL:
+        advice = ": make room on that disk";
         break;
     default:
         break;
     }
-    return amdi_error_set(error, err, "%s: operations.db: %s", what, why);
+    return amdi_error_set(
+            error, err, "%s: %s: %s%s", what, sql->path, why, advice);
 }
 
 static amdrpc_err
@@ -161,13 +168,15 @@ schema_check_owner(struct amdi_sql *sql, int version, struct amdi_error *error)
     }
     if (application_id != APPLICATION_ID && (ntables > 0 || version > 0)) {
         return amdi_error_set(error, AMDRPC_EPROTO,
-                "operations.db is the database of another program");
+                "%s is the database of another program: use another "
+                "directory",
+                sql->path);
     }
     if (version > NSTEPS) {
         return amdi_error_set(error, AMDRPC_EUNSUPPORTED,
-                "operations.db has schema %d, made by a newer version; this "
-                "one knows up to %d",
-                version, NSTEPS);
+                "%s has schema %d, made by a newer version; this one knows up "
+                "to %d: start that version again",
+                sql->path, version, NSTEPS);
     }
     return AMDRPC_OK;
 }
@@ -235,7 +244,7 @@ schema_read_secret(struct amdi_sql *sql, struct amdi_error *error)
     } else if (code == SQLITE_DONE ||
             sqlite3_column_bytes(stmt, 0) != (int)sizeof(sql->secret)) {
         err = amdi_error_set(error, AMDRPC_EPROTO,
-                "operations.db is damaged: no list_secret in meta");
+                "%s is damaged: no list_secret in meta", sql->path);
     } else {
         memcpy(sql->secret, sqlite3_column_blob(stmt, 0), sizeof(sql->secret));
     }
