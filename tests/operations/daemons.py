@@ -9,10 +9,15 @@ START_SECONDS = 60
 END_SECONDS = 120
 
 
+class Ended(RuntimeError):
+    """It did while it should have begun to listen."""
+
+
 class Keeper:
     """amdrpcd on a Unix socket, with a data directory. To be used with `with`.
 
-    Its folder may be added to before it is started.
+    Its folder may be added to before it is started. What is put into its
+    environment counts from the next start on.
     """
 
     def __init__(self, program, *arguments):
@@ -22,6 +27,7 @@ class Keeper:
         self.path = os.path.join(self.folder.name, "socket")
         self.target = "unix:" + self.path
         self.data = os.path.join(self.folder.name, "data")
+        self.environment = {}
         self.process = None
 
     def start(self):
@@ -32,11 +38,12 @@ class Keeper:
             [self.program, "--listen", self.target, "--port-file", port_file,
              "--data-dir", self.data, "--log-level", "warn", *self.arguments],
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
         )
         end = time.monotonic() + START_SECONDS
         while not os.path.exists(port_file):
             if self.process.poll() is not None:
-                raise RuntimeError(f"amdrpcd ended: {self.process.returncode}")
+                raise Ended(f"amdrpcd ended: {self.process.returncode}")
             if time.monotonic() > end:
                 raise RuntimeError("amdrpcd does not listen")
             time.sleep(0.01)
@@ -55,7 +62,10 @@ class Keeper:
         return self
 
     def __exit__(self, *exc):
-        if self.process.poll() is None:
+        self.stop()
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         self.folder.cleanup()
