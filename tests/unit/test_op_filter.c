@@ -121,8 +121,8 @@ static const char *const nothings[] = {
         "state = RUNNING AND state = QUEUED",
         "method = /a.B/C AND method = /a.B/D",
         "create_time < 1960-01-01T00:00:00Z",
-        "create_time < 2026-01-01T00:00:00Z AND create_time > "
-        "2026-01-02T00:00:00Z",
+        ("create_time < 2026-01-01T00:00:00Z "
+         "AND create_time > 2026-01-02T00:00:00Z"),
 };
 
 START_TEST(what_contradicts_itself_matches_nothing)
