@@ -4,9 +4,9 @@
  * The process has many threads, and any of their locks may be held when it is
  * copied: between vfork and execve there are system calls only, all of them
  * async-signal-safe. vfork rather than fork, as copying the page tables of a
- * large server takes milliseconds; the child borrows this thread's stack and
- * memory until execve, so it can say in there what went wrong. Signals are
- * blocked meanwhile: a handler of ours must not run in the child.
+ * large server takes milliseconds. What went wrong in the child comes through a
+ * pipe that execve closes: sanitizers make a fork of vfork. Signals are blocked
+ * meanwhile: a handler of ours must not run in the child.
  */
 #include "server/modules/command/command_spawn.h"
 
@@ -24,15 +24,35 @@
 // The first descriptor that is not the program's.
 #define FIRST_OTHER_FD 3
 
-/* What the child does, and what became of it. */
+/* What the child does. */
+enum step {
+    STEP_SESSION,
+    STEP_DIRECTORY,
+    STEP_DESCRIPTORS,
+    STEP_LIMITS,
+    STEP_PROGRAM,
+};
+
+static const char *const step_texts[] = {
+        [STEP_SESSION] = "session",
+        [STEP_DIRECTORY] = "directory",
+        [STEP_DESCRIPTORS] = "descriptors",
+        [STEP_LIMITS] = "limits",
+        [STEP_PROGRAM] = "program",
+};
+
+/* What the child could not do; nothing comes when it could. */
+struct failure {
+    enum step step;
+    int error;
+};
+
 struct start {
     const struct amdi_command_spec *spec;
     pid_t parent;
-    int fds[FIRST_OTHER_FD]; // to be its 0, 1 and 2
-
-    // The child's, read by us once it has gone.
-    const char *volatile step; // what failed; NULL: nothing
-    volatile int error;
+    int fds[FIRST_OTHER_FD]; // to be the child's 0, 1 and 2
+    int report_fd;           // the child's end of the pipe of its failure
+    int failure_fd;          // ours
 };
 
 /* ---- in the child ---- */
@@ -73,7 +93,7 @@ child_reset_signals(void)
     }
 }
 
-/* Duplicates have no FD_CLOEXEC; the rest is closed. */
+/* Duplicates have no FD_CLOEXEC; the rest is closed by execve. */
 static bool
 child_set_fds(const int fds[FIRST_OTHER_FD])
 {
@@ -82,28 +102,30 @@ child_set_fds(const int fds[FIRST_OTHER_FD])
             return false;
         }
     }
-    return syscall(SYS_close_range, FIRST_OTHER_FD, UINT_MAX, 0) == 0;
+    return syscall(SYS_close_range, FIRST_OTHER_FD, UINT_MAX,
+                   CLOSE_RANGE_CLOEXEC) == 0;
 }
 
+/* False: errno says why @out_step failed. */
 static bool
-child_set_up(struct start *start)
+child_set_up(const struct start *start, enum step *out_step)
 {
     sigset_t none;
 
-    start->step = "session";
+    *out_step = STEP_SESSION;
     if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return false;
     }
-    start->step = "directory";
+    *out_step = STEP_DIRECTORY;
     if (chdir(start->spec->directory) != 0) {
         return false;
     }
-    start->step = "descriptors";
+    *out_step = STEP_DESCRIPTORS;
     if (!child_set_fds(start->fds)) {
         return false;
     }
-    start->step = "limits";
+    *out_step = STEP_LIMITS;
     if (!child_set_limits(start->spec)) {
         return false;
     }
@@ -114,87 +136,19 @@ child_set_up(struct start *start)
 }
 
 static _Noreturn void
-child_main(struct start *start)
+child_main(const struct start *start)
 {
+    struct failure failure = {.step = STEP_SESSION};
+
     // Had we been killed before prctl, nobody would end the child.
-    if (child_set_up(start) && getppid() == start->parent) {
-        start->step = "program";
+    if (child_set_up(start, &failure.step) && getppid() == start->parent) {
+        failure.step = STEP_PROGRAM;
         (void)execve(start->spec->argv[0], start->spec->argv,
                 start->spec->environment);
     }
-    start->error = errno;
+    failure.error = errno;
+    (void)!write(start->report_fd, &failure, sizeof(failure)); // it has room
     _exit(127);
-}
-
-/* ---- here ---- */
-
-/* The child borrows the frame of this function. */
-static pid_t
-start_fork(struct start *start)
-{
-    pid_t pid = vfork();
-
-    if (pid == 0) {
-        child_main(start);
-    }
-    return pid;
-}
-
-static amdrpc_err
-start_fail(const struct start *start, int error_number, const char *step,
-        struct amdi_error *error)
-{
-    bool is_ours = error_number == EAGAIN || error_number == ENOMEM ||
-            error_number == EMFILE || error_number == ENFILE;
-
-    return amdi_error_set(error, is_ours ? AMDRPC_EIO : AMDRPC_EINVAL,
-            "%s cannot be started: %s: %s", start->spec->argv[0], step,
-            strerrordesc_np(error_number));
-}
-
-static int
-pidfd_open_cloexec(pid_t pid)
-{
-    return (int)syscall(SYS_pidfd_open, pid, 0); // it is FD_CLOEXEC
-}
-
-static void
-child_kill(pid_t pid)
-{
-    (void)kill(-pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-    }
-}
-
-static amdrpc_err
-start_run(struct start *start, struct amdi_command_child *out,
-        struct amdi_error *error)
-{
-    sigset_t all;
-    sigset_t old;
-    pid_t pid = -1;
-    int fork_error = 0;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old); // valid masks
-    pid = start_fork(start);
-    fork_error = errno;
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (pid < 0) {
-        return start_fail(start, fork_error, "process", error);
-    }
-    if (start->error != 0) {
-        child_kill(pid);
-        return start_fail(start, start->error, start->step, error);
-    }
-    out->pid = pid;
-    out->pidfd = pidfd_open_cloexec(pid);
-    if (out->pidfd < 0) {
-        fork_error = errno;
-        child_kill(pid);
-        return start_fail(start, fork_error, "process", error);
-    }
-    return AMDRPC_OK;
 }
 
 /* ---- descriptors ---- */
@@ -238,6 +192,105 @@ pipe_make(int ours, int *out_ours, int *out_theirs)
             fcntl(*out_ours, F_SETFL, O_NONBLOCK) == 0;
 }
 
+/* ---- here ---- */
+
+/* The child borrows the frame of this function. */
+static pid_t
+start_fork(const struct start *start)
+{
+    pid_t pid = vfork();
+
+    if (pid == 0) {
+        child_main(start);
+    }
+    return pid;
+}
+
+static amdrpc_err
+start_fail(const struct start *start, int error_number, const char *step,
+        struct amdi_error *error)
+{
+    bool is_ours = error_number == EAGAIN || error_number == ENOMEM ||
+            error_number == EMFILE || error_number == ENFILE;
+
+    return amdi_error_set(error, is_ours ? AMDRPC_EIO : AMDRPC_EINVAL,
+            "%s cannot be started: %s: %s", start->spec->argv[0], step,
+            strerrordesc_np(error_number));
+}
+
+static int
+pidfd_open_cloexec(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0); // it is FD_CLOEXEC
+}
+
+static void
+child_kill(pid_t pid)
+{
+    (void)kill(-pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+}
+
+/* Waits until the child runs its program, or could not: then true. */
+static bool
+start_has_failed(const struct start *start, struct failure *out)
+{
+    ssize_t n = 0;
+
+    do {
+        n = read(start->failure_fd, out, sizeof(*out));
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(*out);
+}
+
+static amdrpc_err
+start_run(struct start *start, struct amdi_command_child *out,
+        struct amdi_error *error)
+{
+    struct failure failure;
+    sigset_t all;
+    sigset_t old;
+    pid_t pid = -1;
+    int fork_error = 0;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old); // valid masks
+    pid = start_fork(start);
+    fork_error = errno;
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    fd_close(&start->report_fd); // the child's alone now
+    if (pid < 0) {
+        return start_fail(start, fork_error, "process", error);
+    }
+    if (start_has_failed(start, &failure)) {
+        child_kill(pid);
+        return start_fail(
+                start, failure.error, step_texts[failure.step], error);
+    }
+    out->pid = pid;
+    out->pidfd = pidfd_open_cloexec(pid);
+    if (out->pidfd < 0) {
+        fork_error = errno;
+        child_kill(pid);
+        return start_fail(start, fork_error, "process", error);
+    }
+    return AMDRPC_OK;
+}
+
+static bool
+start_open_report(struct start *start)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return false;
+    }
+    start->failure_fd = fds[0];
+    start->report_fd = fds[1];
+    return fd_lift(&start->report_fd);
+}
+
 static bool
 start_open(struct start *start, struct amdi_command_child *out)
 {
@@ -252,15 +305,19 @@ start_open(struct start *start, struct amdi_command_child *out)
         }
     }
     return pipe_make(0, &out->stdout_fd, &start->fds[1]) &&
-            pipe_make(0, &out->stderr_fd, &start->fds[2]);
+            pipe_make(0, &out->stderr_fd, &start->fds[2]) &&
+            start_open_report(start);
 }
 
 amdrpc_err
 amdi_command_spawn(const struct amdi_command_spec *spec,
         struct amdi_command_child *out, struct amdi_error *error)
 {
-    struct start start = {
-            .spec = spec, .parent = getpid(), .fds = {-1, -1, -1}};
+    struct start start = {.spec = spec,
+            .parent = getpid(),
+            .fds = {-1, -1, -1},
+            .report_fd = -1,
+            .failure_fd = -1};
     struct amdi_command_child child = {
             .pidfd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
     amdrpc_err err = AMDRPC_OK;
@@ -273,6 +330,8 @@ amdi_command_spawn(const struct amdi_command_spec *spec,
     for (int i = 0; i < FIRST_OTHER_FD; i++) {
         fd_close(&start.fds[i]);
     }
+    fd_close(&start.report_fd);
+    fd_close(&start.failure_fd);
     if (err != AMDRPC_OK) {
         fd_close(&child.stdin_fd);
         fd_close(&child.stdout_fd);
