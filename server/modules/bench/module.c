@@ -2,14 +2,14 @@
 #include <amdrpc/module.h>
 
 #include "amdrpc/bench/v1/bench.amdrpc-server.h"
-#include "common/alloc.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define BENCH_PATH "/amdrpc.bench.v1.Bench/"
 
-// A request can ask for any size; the memory for it is one worker's.
+// A request can ask for any size; the memory for it is one call's.
 #define COUNT_MAX_SIZE_BYTES (16u * 1024 * 1024)
 
 // How late Block may notice that nobody waits any more.
@@ -125,27 +125,63 @@ bench_on_burn(amdrpc_call *call, const Amdrpc__Bench__V1__BurnRequest *request,
 
 /* ---- Count ---- */
 
-static amdrpc_err
-count_send_all(amdrpc_call *call, uint32_t n, ProtobufCBinaryData payload)
+/** A Count on its way; in the call's memory. */
+struct count {
+    Amdrpc__Bench__V1__CountResponse response;
+    uint32_t n;
+};
+
+/**
+ * Sends as much as may wait, and ends the call after the last message. Returns
+ * false when the rest has to wait for room.
+ */
+static bool
+count_send(amdrpc_call *call, struct count *count)
 {
-    Amdrpc__Bench__V1__CountResponse response =
-            AMDRPC__BENCH__V1__COUNT_RESPONSE__INIT;
     amdrpc_err err = AMDRPC_OK;
 
-    response.payload = payload;
-    for (uint32_t i = 0; i < n && err == AMDRPC_OK; i++) {
-        response.i = i;
-        err = amdrpc_bench_v1_bench_count_send(call, &response);
+    while (count->response.i < count->n && err == AMDRPC_OK) {
+        err = amdrpc_bench_v1_bench_count_send(call, &count->response);
+        count->response.i += err == AMDRPC_OK;
     }
-    return err;
+    if (err == AMDRPC_EAGAIN) {
+        return false;
+    }
+    amdrpc_call_finish(call, amdrpc_status_from_err(err),
+            err == AMDRPC_OK ? NULL : amdrpc_err_text(err));
+    return true;
+}
+
+static void
+count_go_on(amdrpc_call *call, void *arg)
+{
+    (void)count_send(call, arg);
+}
+
+static struct count *
+count_create(amdrpc_call *call, const Amdrpc__Bench__V1__CountRequest *request)
+{
+    struct count *count = amdrpc_call_alloc(call, sizeof(*count));
+    uint8_t *payload = amdrpc_call_alloc(call, (size_t)request->size + 1);
+
+    if (count == NULL || payload == NULL) {
+        return NULL;
+    }
+    memset(payload, 0, request->size);
+    amdrpc__bench__v1__count_response__init(&count->response);
+    count->response.payload =
+            (ProtobufCBinaryData){.data = payload, .len = request->size};
+    count->n = request->n;
+    return count;
 }
 
 static void
 bench_on_count(amdrpc_call *call,
         const Amdrpc__Bench__V1__CountRequest *request, void *user_data)
 {
-    ProtobufCBinaryData payload = {.len = request->size};
-    amdrpc_err err = AMDRPC_ENOMEM;
+    static const amdrpc_call_events events = {
+            .on_writable = count_go_on, .on_cancel = count_go_on};
+    struct count *count = NULL;
 
     (void)user_data; // none
     if (request->size > COUNT_MAX_SIZE_BYTES) {
@@ -154,13 +190,17 @@ bench_on_count(amdrpc_call *call,
                 COUNT_MAX_SIZE_BYTES);
         return;
     }
-    payload.data = amdi_zalloc(payload.len + 1); // of size 0 too
-    if (payload.data != NULL) {
-        err = count_send_all(call, request->n, payload);
+    count = count_create(call, request);
+    if (count == NULL) {
+        amdrpc_call_finish(call, AMDRPC_STATUS_RESOURCE_EXHAUSTED, "no memory");
+        return;
     }
-    amdi_free(payload.data);
-    amdrpc_call_finish(call, amdrpc_status_from_err(err),
-            err == AMDRPC_OK ? NULL : amdrpc_err_text(err));
+    // It runs on the loop, so that the thread that makes the messages is the
+    // one that writes them; a worker, by another policy, would wait in there.
+    if (!count_send(call, count)) {
+        amdrpc_call_defer(call);
+        amdrpc_call_set_events(call, &events, count);
+    }
 }
 
 /* ---- the module ---- */
@@ -182,6 +222,8 @@ static const struct {
 } bench_policies[] = {
         {BENCH_PATH "Echo", {.max_queued = MANY}},
         {BENCH_PATH "EchoInline",
+                {.dispatch = AMDRPC_DISPATCH_INLINE, .max_queued = MANY}},
+        {BENCH_PATH "Count",
                 {.dispatch = AMDRPC_DISPATCH_INLINE, .max_queued = MANY}},
         {BENCH_PATH "Sleep",
                 {.dispatch = AMDRPC_DISPATCH_INLINE, .max_queued = MANY}},
