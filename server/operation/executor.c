@@ -207,12 +207,12 @@ executor_on_reap(struct amdi_hook *hook)
         struct amdi_run *run =
                 AMDI_CONTAINER_OF(node, struct amdi_run, closed_node);
         struct amdi_op_lane *lane = run->lane;
-        bool is_finished = run->verdict.kind == AMDI_VERDICT_FINISH;
+        bool is_ended = run->is_ended;
 
         amdi_list_remove(&run->id_node);
         amdi_run_destroy(run);
         atomic_fetch_sub(&executor->stats.nrunning, 1);
-        amdi_op_lane_on_end(lane, /*is_queued_again=*/!is_finished);
+        amdi_op_lane_on_end(lane, /*is_queued_again=*/!is_ended);
     }
 }
 

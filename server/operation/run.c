@@ -229,12 +229,16 @@ run_on_settled(
     }
     switch ((int)result) {
     case AMDI_STORE_OK:
+        run->is_ended = run->verdict.kind == AMDI_VERDICT_FINISH;
         amdi_outcome_count(&run_executor(run)->stats, &run->verdict);
         run_set_lease(run, AMDI_LEASE_GONE);
         break;
-    case AMDI_STORE_LOST:
     case AMDI_STORE_DONE:
     case AMDI_STORE_NOTFOUND:
+        run->is_ended = true;
+        run_set_lease(run, AMDI_LEASE_GONE);
+        break;
+    case AMDI_STORE_LOST:
         run_set_lease(run, AMDI_LEASE_GONE);
         break;
     default:

@@ -77,6 +77,7 @@ struct amdi_run {
     enum amdi_run_lease lease;
     enum amdi_run_reason reason;
     bool is_unstarted; // the dispatcher gave it back
+    bool is_ended;     // its record says so; else it is for another attempt
     struct amdi_run_verdict verdict;
     struct amdi_list id_node;     // of the executor, by id
     struct amdi_list closed_node; // on executor->closed
