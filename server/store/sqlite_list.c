@@ -9,7 +9,7 @@
 
 // What one page looks at, so that a filter that matches little cannot keep the
 // store busy; and what it shows, so that it fits a message: clients take 4 MiB.
-#define MAX_SCANNED 20000
+#define MAX_SCANNED 5000
 #define MAX_PAGE_BYTES ((size_t)1 << 20)
 
 // The columns of AMDI_SQL_OP_SCAN.
@@ -131,6 +131,55 @@ list_end_id(const struct amdi_store_filter *filter, uint64_t token_id)
     return token_id < end_id ? token_id : end_id;
 }
 
+static bool
+list_wants_only(const struct amdi_store_filter *filter, unsigned states)
+{
+    return filter->states != 0 && (filter->states & ~states) == 0;
+}
+
+/** Tells whether what has not ended is little enough to be sorted. */
+static bool
+list_may_sort_unfinished(struct amdi_sql *sql)
+{
+    sqlite3_stmt *stmt = amdi_sql_bind(
+            sql, AMDI_SQL_OP_COUNT_UNFINISHED, "i", (int64_t)MAX_SCANNED + 1);
+    bool is_little = amdi_sql_step(sql, stmt) &&
+            sqlite3_column_int(stmt, 0) <= MAX_SCANNED;
+
+    amdi_sql_reset(stmt);
+    return is_little;
+}
+
+/**
+ * Binds the scan that finds the fewest in vain. All of them show the newest
+ * first; what they show is looked at all the same.
+ */
+static sqlite3_stmt *
+list_bind_scan(struct amdi_sql *sql, const struct amdi_store_filter *filter,
+        uint64_t token_id)
+{
+    enum amdi_sql_id id = AMDI_SQL_OP_SCAN_PRINCIPAL;
+    const char *types = "iiis";
+
+    if (list_wants_only(filter, AMDI_FILTER_QUEUED | AMDI_FILTER_RUNNING) &&
+            list_may_sort_unfinished(sql)) {
+        id = AMDI_SQL_OP_SCAN_UNFINISHED;
+        types = "iii";
+    } else if (!filter->has_principal) {
+        id = AMDI_SQL_OP_SCAN;
+        types = "iii";
+    } else if (list_wants_only(
+                       filter, AMDI_FILTER_FAILED | AMDI_FILTER_CANCELLED)) {
+        id = AMDI_SQL_OP_SCAN_FAILED;
+    } else if (filter->method.len > 0) {
+        id = AMDI_SQL_OP_SCAN_METHOD;
+        types = "iiiss";
+    }
+    return amdi_sql_bind(sql, id, types, (int64_t)list_end_id(filter, token_id),
+            (int64_t)amdi_id_at(filter->created_from_us),
+            (int64_t)MAX_SCANNED + 1, filter->principal, filter->method);
+}
+
 void
 amdi_sql_list(struct amdi_sql *sql, struct amdi_request *request)
 {
@@ -153,10 +202,7 @@ amdi_sql_list(struct amdi_sql *sql, struct amdi_request *request)
     if (ops == NULL) {
         return;
     }
-    stmt = amdi_sql_bind(sql, AMDI_SQL_OP_SCAN, "iii",
-            (int64_t)list_end_id(&in->filter, token_id),
-            (int64_t)amdi_id_at(in->filter.created_from_us),
-            (int64_t)MAX_SCANNED + 1);
+    stmt = list_bind_scan(sql, &in->filter, token_id);
     list_scan(sql, request, stmt, ops);
     amdi_sql_reset(stmt);
     request->result = AMDI_STORE_OK;

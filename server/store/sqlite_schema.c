@@ -58,6 +58,12 @@ static const char *const schema_steps[] = {
 
         "ALTER TABLE op ADD COLUMN nmessages INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE op ADD COLUMN nreleased INTEGER NOT NULL DEFAULT 0;",
+
+        // For lists: each is in the order of ids within its columns.
+        "CREATE INDEX op_principal ON op (principal);"
+        "CREATE INDEX op_method ON op (principal, method);"
+        "CREATE INDEX op_failed ON op (principal)"
+        " WHERE state = 2 AND code <> 0;",
 };
 
 #define NSTEPS ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))

@@ -18,6 +18,10 @@
     " progress_seq, event_bytes, ready_at, deadline_at, retain_us,"  \
     " nmessages, nreleased"
 
+#define SCAN_COLUMNS "id, state, code, created_at, principal, method"
+#define SCAN_IDS "id < ?1 AND id >= ?2"
+#define SCAN_ORDER " ORDER BY id DESC LIMIT ?3"
+
 static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_BEGIN] = "BEGIN",
         [AMDI_SQL_COMMIT] = "COMMIT",
@@ -77,9 +81,25 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                 "UPDATE op SET lease_until = ?4, ready_at = ?4 WHERE id = ?1"
                 " AND attempt = ?2 AND state = 1 AND owner = ?3"
                 " RETURNING cancel",
-        [AMDI_SQL_OP_SCAN] = "SELECT id, state, code, created_at, principal,"
-                             " method FROM op WHERE id < ?1 AND id >= ?2"
-                             " ORDER BY id DESC LIMIT ?3",
+        [AMDI_SQL_OP_SCAN] = "SELECT " SCAN_COLUMNS " FROM op"
+                             " WHERE " SCAN_IDS SCAN_ORDER,
+        [AMDI_SQL_OP_SCAN_PRINCIPAL] =
+                "SELECT " SCAN_COLUMNS " FROM op INDEXED BY op_principal"
+                " WHERE principal = ?4 AND " SCAN_IDS SCAN_ORDER,
+        [AMDI_SQL_OP_SCAN_METHOD] =
+                "SELECT " SCAN_COLUMNS " FROM op INDEXED BY op_method"
+                " WHERE principal = ?4 AND method = ?5"
+                " AND " SCAN_IDS SCAN_ORDER,
+        [AMDI_SQL_OP_SCAN_FAILED] =
+                "SELECT " SCAN_COLUMNS " FROM op INDEXED BY op_failed"
+                " WHERE principal = ?4 AND state = 2 AND code <> 0"
+                " AND " SCAN_IDS SCAN_ORDER,
+        [AMDI_SQL_OP_SCAN_UNFINISHED] =
+                "SELECT " SCAN_COLUMNS " FROM op INDEXED BY op_ready"
+                " WHERE state < 2 AND " SCAN_IDS SCAN_ORDER,
+        [AMDI_SQL_OP_COUNT_UNFINISHED] =
+                "SELECT count(*) FROM"
+                " (SELECT 1 FROM op WHERE state < 2 LIMIT ?1)",
         [AMDI_SQL_OP_EXPIRED] = "SELECT id FROM op WHERE state = 2"
                                 " AND expire_at <= ?1"
                                 " ORDER BY expire_at LIMIT 1",

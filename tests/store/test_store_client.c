@@ -289,6 +289,33 @@ START_TEST(filter_selects_states)
 }
 END_TEST
 
+START_TEST(filter_selects_states_of_one_principal)
+{
+    struct amdi_new_op new_op = {
+            .principal = BYTES("bob"), .method = BYTES("/test/Do")};
+
+    add_one_of_each_state();
+    ck_assert_int_eq(probe_submit(&new_op), AMDI_STORE_OK);
+    ck_assert_int_eq(probe_cancel(probe.ops[0].id), AMDI_STORE_OK);
+    ck_assert_int_eq(probe_submit(&new_op), AMDI_STORE_OK);
+
+    for (unsigned state = AMDI_FILTER_QUEUED; state <= AMDI_FILTER_CANCELLED;
+            state *= 2) {
+        struct amdi_store_filter filter = {.states = state,
+                .has_principal = true,
+                .principal = BYTES("bob")};
+        bool is_bobs =
+                state == AMDI_FILTER_QUEUED || state == AMDI_FILTER_CANCELLED;
+
+        ck_assert_int_eq(probe_list(&filter, 10, nothing), AMDI_STORE_OK);
+        ck_assert_uint_eq(probe.nops, is_bobs ? 1 : 0);
+        filter.principal = BYTES("");
+        ck_assert_int_eq(probe_list(&filter, 10, nothing), AMDI_STORE_OK);
+        ck_assert_uint_eq(probe.nops, 1);
+    }
+}
+END_TEST
+
 START_TEST(filter_selects_method_principal_and_time)
 {
     struct amdi_new_op new_op = {
@@ -376,6 +403,7 @@ add_tests(TCase *tests)
     tcase_add_test(tests, list_shows_all_in_pages_newest_first);
     tcase_add_test(tests, token_serves_only_its_own_list);
     tcase_add_test(tests, filter_selects_states);
+    tcase_add_test(tests, filter_selects_states_of_one_principal);
     tcase_add_test(tests, filter_selects_method_principal_and_time);
     tcase_add_test(tests, sweep_removes_what_has_expired);
     tcase_add_test(tests, sweep_removes_no_more_than_it_is_asked_to);
