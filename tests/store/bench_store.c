@@ -8,8 +8,13 @@
  *     bench_store DIRECTORY fill OPERATIONS     finished ones; then open, get
  *                                               and list are timed
  *
+ * What it fills a store with has the request ids fill-0, fill-1 …; every 500th
+ * has failed, every 1000th is of another method, every 100th is alice's.
+ *
  * "memory:" is a directory too.
  */
+#include <amdrpc/status.h>
+
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/error.h"
@@ -28,11 +33,13 @@ static struct amdi_loop *loop;
 static struct amdi_store *store;
 static char payload[PAYLOAD_BYTES];
 static uint64_t nstarted;
+static uint64_t nanswered; // submissions
 static uint64_t nended;
 static uint64_t max_ops; // 0: until the end time
 static uint64_t end_at_ns;
 static bool with_finish;
 static bool is_random;
+static bool is_filling;
 static uint64_t last_id;
 
 static void
@@ -63,21 +70,48 @@ on_submit(void *arg, enum amdi_store_result result, const struct amdi_op *op)
     check(result);
     last_id = op->id;
     if (with_finish) {
+        bool has_failed = is_filling && nanswered++ % 500 == 0;
+
         check(amdi_store_finish(store, loop,
-                (struct amdi_fence){op->id, op->attempt}, 0,
-                (struct amdi_bytes){"done", 4}, (struct amdi_bytes){0},
-                on_finish, arg));
+                (struct amdi_fence){op->id, op->attempt},
+                has_failed ? AMDRPC_STATUS_INTERNAL : AMDRPC_STATUS_OK,
+                (struct amdi_bytes){0}, (struct amdi_bytes){0}, on_finish,
+                arg));
         return;
     }
     nended++;
     submit_next();
 }
 
+static struct amdi_bytes
+text_bytes(const char *text)
+{
+    return (struct amdi_bytes){text, strlen(text)};
+}
+
+static void
+make_request_id(char *out, size_t size)
+{
+    unsigned long long n = nstarted;
+
+    if (is_filling) {
+        (void)snprintf(out, size, "fill-%llu", n);
+    } else if (is_random) {
+        // They make the store write to a page of its index for each.
+        (void)snprintf(out, size, "%016llx-%llu",
+                (unsigned long long)(nstarted * UINT64_C(0x9e3779b97f4a7c15)),
+                n);
+    } else {
+        (void)snprintf(out, size, "%016llx-%llu",
+                (unsigned long long)amdi_clock_now_ns(), n);
+    }
+}
+
 static void
 submit_next(void)
 {
     char request_id[40];
-    struct amdi_new_op new_op = {.method = {"/bench.v1.Bench/Work", 20},
+    struct amdi_new_op new_op = {.method = text_bytes("/bench.v1.Bench/Work"),
             .payload = {payload, sizeof(payload)},
             .node = with_finish ? "bench" : NULL,
             .lease_us = 15000000};
@@ -85,14 +119,14 @@ submit_next(void)
     if (max_ops > 0 ? nstarted == max_ops : amdi_clock_now_ns() >= end_at_ns) {
         return;
     }
-    // Random ones make the store write to a page of its index for each.
-    new_op.request_id.data = request_id;
-    new_op.request_id.len =
-            (size_t)snprintf(request_id, sizeof(request_id), "%016llx-%llu",
-                    (unsigned long long)(is_random
-                                    ? nstarted * UINT64_C(0x9e3779b97f4a7c15)
-                                    : amdi_clock_now_ns()),
-                    (unsigned long long)nstarted);
+    make_request_id(request_id, sizeof(request_id));
+    new_op.request_id = text_bytes(request_id);
+    if (is_filling && nstarted % 1000 == 0) {
+        new_op.method = text_bytes("/bench.v1.Bench/Rare");
+    }
+    if (is_filling && nstarted % 100 == 99) {
+        new_op.principal = text_bytes("alice");
+    }
     nstarted++;
     check(amdi_store_submit(store, loop, &new_op, on_submit, NULL));
 }
@@ -210,10 +244,10 @@ main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[2] : "";
     uint64_t number = argc > 3 ? strtoull(argv[3], NULL, 10) : 3;
-    bool is_fill = strcmp(what, "fill") == 0;
     double seconds;
 
-    with_finish = is_fill || strcmp(what, "cycles") == 0;
+    is_filling = strcmp(what, "fill") == 0;
+    with_finish = is_filling || strcmp(what, "cycles") == 0;
     is_random = strcmp(what, "random") == 0;
     if (!with_finish && !is_random && strcmp(what, "submits") != 0) {
         (void)fprintf(stderr,
@@ -225,13 +259,13 @@ main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     open_store(argv[1]);
-    max_ops = is_fill ? number : 0;
+    max_ops = is_filling ? number : 0;
     end_at_ns = amdi_clock_now_ns() + number * NS_PER_S;
     seconds = run();
     (void)printf("%llu %s in %.2f s: %.0f/s\n", (unsigned long long)nended,
             with_finish ? "cycles" : "submits", seconds,
             (double)nended / seconds);
-    if (is_fill) {
+    if (is_filling) {
         time_questions(argv[1]);
     }
     close_store();

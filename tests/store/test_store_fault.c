@@ -22,6 +22,26 @@ fault_set_up(void)
     probe.store = fault_wrap(probe.store);
 }
 
+static char *dir; // of the store in a file
+
+static void
+fault_file_set_up(void)
+{
+    char uri[600];
+
+    dir = probe_make_dir();
+    (void)snprintf(uri, sizeof(uri), "sqlite:%s", dir);
+    ck_assert_int_eq(probe_open(uri, NULL, NULL), AMDRPC_OK);
+    probe.store = fault_wrap(probe.store);
+}
+
+static void
+fault_file_tear_down(void)
+{
+    probe_close();
+    probe_remove_dir(dir);
+}
+
 /* ---- lost answers ---- */
 
 #define NCLIENTS 64u
@@ -310,6 +330,7 @@ fault_suite(void)
 {
     Suite *suite = suite_create("store_fault");
     TCase *faults = tcase_create("faults");
+    TCase *file = tcase_create("file");
     TCase *limits = tcase_create("limits");
 
     tcase_add_checked_fixture(faults, fault_set_up, probe_close);
@@ -323,6 +344,13 @@ fault_suite(void)
     tcase_add_test(faults, reads_survive_lack_of_memory);
     tcase_add_test(faults, writes_survive_lack_of_memory);
     suite_add_tcase(suite, faults);
+
+    tcase_add_checked_fixture(file, fault_file_set_up, fault_file_tear_down);
+    tcase_set_timeout(file, 60);
+    tcase_add_test(file, lost_answers_make_no_doubles);
+    tcase_add_test(file, finish_whose_answer_was_lost_is_done);
+    tcase_add_test(file, cancel_arrives_without_hints);
+    suite_add_tcase(suite, file);
 
     tcase_add_test(limits, full_queue_is_busy);
     suite_add_tcase(suite, limits);
