@@ -198,21 +198,34 @@ run_on_settle_timer(struct amdi_timer *timer)
     run_settle(AMDI_CONTAINER_OF(timer, struct amdi_run, settle_timer));
 }
 
-/** Asks again while the lease lasts; then whoever leases next decides. */
+/**
+ * Tells whether asking again may help: the lease must last, and a store that is
+ * down does not come back before the server has stopped.
+ */
+static bool
+run_may_settle_again(const struct amdi_run *run, enum amdi_store_result result)
+{
+    bool is_down = result == AMDI_STORE_DOWN || result == AMDI_STORE_CORRUPT;
+
+    return result != AMDI_STORE_INVALID &&
+            amdi_loop_now_ms(run_loop(run)) < run->leased_until_ms &&
+            !(is_down && atomic_load(&run_executor(run)->is_draining));
+}
+
+/** Asks again while it may help; then whoever leases next decides. */
 static void
 run_settle_again(struct amdi_run *run, enum amdi_store_result result)
 {
-    uint64_t now_ms = amdi_loop_now_ms(run_loop(run));
-
     amdi_executor_tell_store(run_executor(run), result);
-    if (result == AMDI_STORE_INVALID || now_ms >= run->leased_until_ms) {
+    if (!run_may_settle_again(run, result)) {
         amdi_log_warn("", "operation-result-lost", "name=%s why=\"%s\"",
                 run->name, amdi_store_result_text(result));
         run_set_lease(run, AMDI_LEASE_GONE);
         return;
     }
     amdi_timer_start(run_loop(run), &run->settle_timer,
-            now_ms + SETTLE_AGAIN_MS, run_on_settle_timer);
+            amdi_loop_now_ms(run_loop(run)) + SETTLE_AGAIN_MS,
+            run_on_settle_timer);
 }
 
 static void
