@@ -43,7 +43,7 @@ static const struct row rows[] = {
         ROW(stream_window_bytes, 64 * KIB),
         ROW(connection_window_bytes, 1 * MIB),
         ROW(max_nesting, AMDI_WIRE_MAX_DEPTH),
-        ROW(frames_per_turn, 64),
+        ROW(frames_per_turn, 256),
         ROW(handshake_timeout_ms, 10 * SECOND),
         ROW(header_timeout_ms, 10 * SECOND),
         ROW(body_timeout_ms, 30 * SECOND),

@@ -369,7 +369,7 @@ static const struct amdi_setting settings[] = {
         LIMIT("window-updates-per-frame", COUNT, "N", 1, 1000000, "10",
                 window_updates_per_frame,
                 "twice so many WINDOW_UPDATEs for each DATA frame of ours"),
-        LIMIT("frames-per-turn", COUNT, "N", 1, 1000000, "64", frames_per_turn,
+        LIMIT("frames-per-turn", COUNT, "N", 1, 1000000, "256", frames_per_turn,
                 "frames of a connection before others have their turn"),
         LIMIT("handshake-timeout", DURATION, "TIME", 1, MAX_MS, "10s",
                 handshake_timeout_ms,
