@@ -67,7 +67,7 @@ run_stream_end(struct amdi_run *run, struct amdi_arena *arena)
     size_t len = 0;
     uint8_t *data = NULL;
 
-    end.messages = run->ndelivered + amdi_run_flow_count(&run->flow);
+    end.messages = run->ndelivered + run->npushed;
     len = amdi_any_size(&end.base);
     data = amdi_arena_alloc(arena, len);
     if (data != NULL) {
@@ -161,7 +161,7 @@ amdi_outcome_write_step(
     packed = bytes_pack(&progress.base, &executor->scratch);
     if (packed.data != NULL) {
         result = amdi_store_append(executor->store, executor->sl->loop,
-                run->fence, AMDI_EVENT_PROGRESS, packed, fn, run);
+                run->fence, AMDI_EVENT_PROGRESS, /*number=*/0, packed, fn, run);
     }
     amdi_arena_reset(&executor->scratch);
     return result;

@@ -111,6 +111,7 @@ run_init(struct amdi_run *run, struct amdi_op_lane *lane,
     amdi_op_name_format(op->id, run->name);
     amdi_list_init(&run->id_node);
     amdi_list_init(&run->closed_node);
+    (void)pthread_mutex_init(&run->push_mtx, NULL);
     amdi_run_flow_init(&run->flow, options->max_queued_bytes);
     amdi_run_progress_init(&run->progress);
 }
@@ -144,6 +145,7 @@ amdi_run_destroy(struct amdi_run *run)
     amdi_timer_stop(&run->settle_timer);
     amdi_run_progress_fini(&run->progress);
     amdi_run_flow_fini(&run->flow);
+    (void)pthread_mutex_destroy(&run->push_mtx);
     amdi_call_fini(&run->call);
     amdi_free(run);
 }
@@ -358,6 +360,7 @@ amdi_run_on_message(struct amdi_run *run, enum amdi_store_result result)
         break;
     default:
         amdi_executor_tell_store(run_executor(run), result);
+        run->is_incomplete = true; // also when it stops for another reason
         amdi_run_cancel(run, AMDI_REASON_TROUBLE);
         break;
     }

@@ -76,8 +76,9 @@ struct amdi_run {
     enum amdi_run_work work;
     enum amdi_run_lease lease;
     enum amdi_run_reason reason;
-    bool is_unstarted; // the dispatcher gave it back
-    bool is_ended;     // its record says so; else it is for another attempt
+    bool is_unstarted;  // the dispatcher gave it back
+    bool is_incomplete; // a message could not be kept
+    bool is_ended;      // its record says so; else it is for another attempt
     struct amdi_run_verdict verdict;
     struct amdi_list id_node;     // of the executor, by id
     struct amdi_list closed_node; // on executor->closed
@@ -89,6 +90,10 @@ struct amdi_run {
 
     // The handler's until it finishes, then the loop's.
     struct amdi_bytes reply; // an Any in the call's arena; no data: none yet
+
+    // Any thread, under push_mtx: messages reach the store in their order.
+    pthread_mutex_t push_mtx;
+    uint64_t npushed; // by this attempt; after its end without the lock
 
     // Any thread.
     struct amdi_run_flow flow;

@@ -40,23 +40,19 @@ amdi_run_flow_take(struct amdi_run_flow *flow, size_t nbytes, bool may_block)
     } else {
         flow->nbytes += nbytes;
         flow->nmessages++;
-        flow->nsent++;
     }
     (void)pthread_mutex_unlock(&flow->mtx);
     return err;
 }
 
 bool
-amdi_run_flow_give(struct amdi_run_flow *flow, size_t nbytes, bool was_sent)
+amdi_run_flow_give(struct amdi_run_flow *flow, size_t nbytes)
 {
     bool may_try_again = false;
 
     (void)pthread_mutex_lock(&flow->mtx);
     flow->nbytes -= nbytes;
     flow->nmessages--;
-    if (!was_sent) {
-        flow->nsent--;
-    }
     if (flow_has_room_locked(flow)) {
         may_try_again = flow->is_wanted;
         flow->is_wanted = false;
@@ -84,15 +80,4 @@ amdi_run_flow_is_busy(struct amdi_run_flow *flow)
     is_busy = flow->nmessages > 0;
     (void)pthread_mutex_unlock(&flow->mtx);
     return is_busy;
-}
-
-uint64_t
-amdi_run_flow_count(struct amdi_run_flow *flow)
-{
-    uint64_t nsent = 0;
-
-    (void)pthread_mutex_lock(&flow->mtx);
-    nsent = flow->nsent;
-    (void)pthread_mutex_unlock(&flow->mtx);
-    return nsent;
 }

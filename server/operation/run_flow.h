@@ -19,7 +19,6 @@ struct amdi_run_flow {
     size_t max_bytes;
     size_t nbytes;    // on their way
     size_t nmessages; // on their way
-    uint64_t nsent;   // of all time, without those that came back
     bool is_closed;
     bool is_wanted; // a loop was told to try again
 };
@@ -38,20 +37,15 @@ AMDRPC_NODISCARD amdrpc_err amdi_run_flow_take(
         struct amdi_run_flow *flow, size_t nbytes, bool may_block);
 
 /**
- * Gives the room of a message back, which was not sent at all if not
- * @was_sent. Returns whether somebody was told to try again, and may now.
- * Thread: any.
+ * Gives the room of a message back. Returns whether somebody was told to try
+ * again, and may now. Thread: any.
  */
-bool amdi_run_flow_give(
-        struct amdi_run_flow *flow, size_t nbytes, bool was_sent);
+bool amdi_run_flow_give(struct amdi_run_flow *flow, size_t nbytes);
 
 /** Lets nobody wait or send any more. Thread: any. */
 void amdi_run_flow_close(struct amdi_run_flow *flow);
 
 /** Tells whether messages are on their way. Thread: any. */
 bool amdi_run_flow_is_busy(struct amdi_run_flow *flow);
-
-/** How many messages were sent. Thread: any. */
-uint64_t amdi_run_flow_count(struct amdi_run_flow *flow);
 
 #endif

@@ -72,18 +72,37 @@ run_on_message_kept(
 
     (void)op; // there is none
     atomic_fetch_sub(&run->nrequests, 1);
-    if (amdi_run_flow_give(&run->flow, message->len, /*was_sent=*/true)) {
+    if (amdi_run_flow_give(&run->flow, message->len)) {
         amdi_call_post(&run->call, AMDI_CALL_EV_WRITABLE);
     }
     amdi_free(message);
     amdi_run_on_message(run, result);
 }
 
+/**
+ * Has the next message appended: if one before it cannot be kept, it must not
+ * take its place.
+ */
+static enum amdi_store_result
+run_append(struct amdi_run *run, struct amdi_bytes data,
+        struct run_message *message)
+{
+    const struct amdi_executor *executor = run_executor(run);
+    enum amdi_store_result result = AMDI_STORE_OK;
+
+    (void)pthread_mutex_lock(&run->push_mtx);
+    result = amdi_store_append(executor->store, executor->sl->loop, run->fence,
+            AMDI_EVENT_MESSAGE, run->ndelivered + run->npushed + 1, data,
+            run_on_message_kept, message);
+    run->npushed += result == AMDI_STORE_OK;
+    (void)pthread_mutex_unlock(&run->push_mtx);
+    return result;
+}
+
 /** Gives a message to the store, from whatever thread. */
 static amdrpc_err
 run_push(struct amdi_run *run, const uint8_t *data, size_t len)
 {
-    const struct amdi_executor *executor = run_executor(run);
     struct run_message *message = amdi_alloc(sizeof(*message));
 
     if (message == NULL) {
@@ -92,9 +111,8 @@ run_push(struct amdi_run *run, const uint8_t *data, size_t len)
     *message = (struct run_message){.run = run, .len = len};
     // Counted first: the answer may come before this returns.
     atomic_fetch_add(&run->nrequests, 1);
-    if (amdi_store_append(executor->store, executor->sl->loop, run->fence,
-                AMDI_EVENT_MESSAGE, (struct amdi_bytes){data, len},
-                run_on_message_kept, message) == AMDI_STORE_OK) {
+    if (run_append(run, (struct amdi_bytes){data, len}, message) ==
+            AMDI_STORE_OK) {
         return AMDRPC_OK;
     }
     atomic_fetch_sub(&run->nrequests, 1);
@@ -132,7 +150,7 @@ stream_send(amdrpc_call *call, const ProtobufCMessage *msg)
     }
     err = run_pack_and_push(run, msg, len);
     if (err != AMDRPC_OK) {
-        (void)amdi_run_flow_give(&run->flow, len, /*was_sent=*/false);
+        (void)amdi_run_flow_give(&run->flow, len);
     }
     return err;
 }

@@ -123,7 +123,8 @@ amdi_run_judge(const struct amdi_run *run)
         return verdict_retry(
                 run, AMDRPC_STATUS_UNAVAILABLE, "a message could not be kept");
     }
-    if (run->reason == AMDI_REASON_NONE || run->call.code == AMDRPC_STATUS_OK) {
+    if (run->reason == AMDI_REASON_NONE ||
+            (run->call.code == AMDRPC_STATUS_OK && !run->is_incomplete)) {
         return judge_status(run);
     }
     // It was told to stop, and did.

@@ -58,6 +58,7 @@ struct amdi_beat_request {
 struct amdi_fenced_request {
     struct amdi_fence fence;
     enum amdi_event_kind kind; // APPEND
+    uint64_t number;           // APPEND: of a message; 0: whichever is next
     int code;                  // FINISH
     int64_t ready_at_us;       // RETRY, RELEASE
     struct amdi_bytes data;    // APPEND: of the event; FINISH: the result;

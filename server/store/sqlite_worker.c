@@ -178,12 +178,17 @@ worker_has_lease(struct amdi_sql *sql, struct amdi_request *request,
 void
 amdi_sql_append(struct amdi_sql *sql, struct amdi_request *request)
 {
+    const struct amdi_fenced_request *in = &request->in.fenced;
     struct amdi_sql_head head;
 
-    if (worker_has_lease(sql, request, &head)) {
-        amdi_sql_append_event(
-                sql, &head, request->in.fenced.kind, request->in.fenced.data);
+    if (!worker_has_lease(sql, request, &head)) {
+        return;
     }
+    if (in->number != 0 && in->number != head.nmessages + 1) {
+        request->result = AMDI_STORE_INVALID; // one before it is missing
+        return;
+    }
+    amdi_sql_append_event(sql, &head, in->kind, in->data);
 }
 
 void

@@ -367,15 +367,17 @@ store_ask_fenced(struct amdi_store *store, struct amdi_loop *loop,
 
 enum amdi_store_result
 amdi_store_append(struct amdi_store *store, struct amdi_loop *loop,
-        struct amdi_fence fence, enum amdi_event_kind kind,
+        struct amdi_fence fence, enum amdi_event_kind kind, uint64_t number,
         struct amdi_bytes data, amdi_op_fn fn, void *arg)
 {
     if (kind != AMDI_EVENT_MESSAGE && kind != AMDI_EVENT_PROGRESS) {
         return AMDI_STORE_INVALID; // the others are the store's own
     }
     return store_ask_fenced(store, loop, AMDI_REQUEST_APPEND,
-            &(struct amdi_fenced_request){
-                    .fence = fence, .kind = kind, .data = data},
+            &(struct amdi_fenced_request){.fence = fence,
+                    .kind = kind,
+                    .number = number,
+                    .data = data},
             fn, arg);
 }
 

@@ -309,11 +309,14 @@ enum amdi_store_result amdi_store_beat(struct amdi_store *store,
 /**
  * Appends an event of kind MESSAGE or PROGRESS. OK, LOST, DONE or NOTFOUND.
  * Beyond the bounds of the options the oldest events are dropped.
+ *
+ * @number  of a MESSAGE: which of the operation's it is, from 1; INVALID when
+ *          another one is next, as after one that failed. 0: whichever is next
  */
 enum amdi_store_result amdi_store_append(struct amdi_store *store,
         struct amdi_loop *loop, struct amdi_fence fence,
-        enum amdi_event_kind kind, struct amdi_bytes data, amdi_op_fn fn,
-        void *arg);
+        enum amdi_event_kind kind, uint64_t number, struct amdi_bytes data,
+        amdi_op_fn fn, void *arg);
 
 /** Ends an operation. OK; or, when someone else did, LOST or DONE. */
 enum amdi_store_result amdi_store_finish(struct amdi_store *store,

@@ -99,7 +99,8 @@ work_on_step(void *arg, enum amdi_store_result result, const struct amdi_op *op)
             text, sizeof(text), "%llu", (unsigned long long)work->n);
     if (work->nsteps++ < 2) {
         result = amdi_store_append(store, loop, work->fence, AMDI_EVENT_MESSAGE,
-                (struct amdi_bytes){text, len}, work_on_step, work);
+                /*number=*/0, (struct amdi_bytes){text, len}, work_on_step,
+                work);
     } else {
         result = amdi_store_finish(store, loop, work->fence, 0,
                 (struct amdi_bytes){text, len}, (struct amdi_bytes){0},

@@ -284,9 +284,16 @@ enum amdi_store_result
 probe_append(struct amdi_fence fence, enum amdi_event_kind kind,
         struct amdi_bytes data)
 {
+    return probe_append_number(fence, kind, /*number=*/0, data);
+}
+
+enum amdi_store_result
+probe_append_number(struct amdi_fence fence, enum amdi_event_kind kind,
+        uint64_t number, struct amdi_bytes data)
+{
     probe_begin();
-    return probe_end(amdi_store_append(
-            probe.store, probe.loop, fence, kind, data, probe_on_op, NULL));
+    return probe_end(amdi_store_append(probe.store, probe.loop, fence, kind,
+            number, data, probe_on_op, NULL));
 }
 
 enum amdi_store_result

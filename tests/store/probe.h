@@ -65,6 +65,8 @@ enum amdi_store_result probe_beat(
         const char *node, const struct amdi_fence *fences, size_t nfences);
 enum amdi_store_result probe_append(struct amdi_fence fence,
         enum amdi_event_kind kind, struct amdi_bytes data);
+enum amdi_store_result probe_append_number(struct amdi_fence fence,
+        enum amdi_event_kind kind, uint64_t number, struct amdi_bytes data);
 enum amdi_store_result probe_finish(struct amdi_fence fence, int code,
         struct amdi_bytes result, struct amdi_bytes status);
 enum amdi_store_result probe_retry(

@@ -332,6 +332,29 @@ START_TEST(messages_are_counted_over_attempts)
 }
 END_TEST
 
+START_TEST(message_after_a_missing_one_is_refused)
+{
+    uint64_t id = probe_add();
+    struct amdi_fence fence = probe_take("n");
+
+    ck_assert_int_eq(
+            probe_append_number(fence, AMDI_EVENT_MESSAGE, 2, BYTES("2")),
+            AMDI_STORE_INVALID);
+    ck_assert_int_eq(
+            probe_append_number(fence, AMDI_EVENT_MESSAGE, 1, BYTES("1")),
+            AMDI_STORE_OK);
+    ck_assert_int_eq(
+            probe_append_number(fence, AMDI_EVENT_MESSAGE, 1, BYTES("1")),
+            AMDI_STORE_INVALID);
+    ck_assert_int_eq(
+            probe_append_number(fence, AMDI_EVENT_MESSAGE, 2, BYTES("2")),
+            AMDI_STORE_OK);
+
+    ck_assert_int_eq(probe_get(id), AMDI_STORE_OK);
+    ck_assert_uint_eq(probe.ops[0].nmessages, 2);
+}
+END_TEST
+
 /* ---- hints ---- */
 
 START_TEST(submit_and_retry_hint_at_work)
@@ -384,6 +407,7 @@ add_tests(TCase *tests)
     tcase_add_test(tests, released_attempt_does_not_count);
     tcase_add_test(tests, release_of_what_shall_stop_cancels);
     tcase_add_test(tests, messages_are_counted_over_attempts);
+    tcase_add_test(tests, message_after_a_missing_one_is_refused);
     tcase_add_test(tests, submit_and_retry_hint_at_work);
     tcase_add_test(tests, cancel_hints_at_a_beat);
 }

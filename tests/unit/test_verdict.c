@@ -96,6 +96,18 @@ START_TEST(cancelled_handler_is_cancelled)
 }
 END_TEST
 
+START_TEST(incomplete_success_is_none)
+{
+    run.is_incomplete = true;
+    run.reason = AMDI_REASON_TROUBLE;
+    (void)expect(AMDI_VERDICT_RETRY);
+    run.reason = AMDI_REASON_CANCELLED;
+    expect_finish(AMDRPC_STATUS_CANCELLED);
+    run.reason = AMDI_REASON_DRAIN;
+    (void)expect(AMDI_VERDICT_RELEASE);
+}
+END_TEST
+
 START_TEST(deadline_counts_wherever_the_handler_is)
 {
     run.reason = AMDI_REASON_DEADLINE;
@@ -154,6 +166,7 @@ verdict_suite(void)
     tcase_add_test(tcase, no_attempt_begins_behind_the_deadline);
     tcase_add_test(tcase, cancelled_handler_is_cancelled);
     tcase_add_test(tcase, deadline_counts_wherever_the_handler_is);
+    tcase_add_test(tcase, incomplete_success_is_none);
     tcase_add_test(tcase, drained_handler_is_given_back);
     tcase_add_test(tcase, refused_call_is_given_back_for_later);
     tcase_add_test(tcase, lost_message_means_another_attempt);
