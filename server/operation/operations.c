@@ -213,23 +213,29 @@ options_fill(const amdrpc_operations_options *options)
     return filled;
 }
 
-static amdrpc_err
-operations_open_store(struct amdi_operations *ops, char *why, size_t why_size)
+/** How large a message or result may be. */
+static size_t
+server_max_blob_bytes(const struct amdrpc_server *server)
 {
-    struct amdi_executor *executor = &ops->executor;
-    size_t max_bytes = executor->server->options.max_recv_message_bytes;
-    struct amdi_store_options options = {
-            .retain_us = (int64_t)executor->options.retain_ms * US_PER_MS,
-            .is_unsafe = executor->options.is_unsafe};
-    struct amdi_error error = {.text = ""};
-    amdrpc_err err = AMDRPC_OK;
+    size_t max_bytes = server->options.max_recv_message_bytes;
 
-    executor->max_blob_bytes =
-            (max_bytes > MIN_BLOB_BYTES ? max_bytes : MIN_BLOB_BYTES) +
+    return (max_bytes > MIN_BLOB_BYTES ? max_bytes : MIN_BLOB_BYTES) +
             WRAPPER_BYTES;
-    options.max_blob_bytes = executor->max_blob_bytes;
-    err = amdi_store_open(
-            executor->options.store, &options, &executor->store, &error);
+}
+
+static amdrpc_err
+operations_open_store(const struct amdrpc_server *server,
+        const amdrpc_operations_options *options, struct amdi_store **out,
+        char *why, size_t why_size)
+{
+    struct amdi_store_options store_options = {
+            .retain_us = (int64_t)options->retain_ms * US_PER_MS,
+            .max_blob_bytes = server_max_blob_bytes(server),
+            .is_unsafe = options->is_unsafe};
+    struct amdi_error error = {.text = ""};
+    amdrpc_err err =
+            amdi_store_open(options->store, &store_options, out, &error);
+
     if (err != AMDRPC_OK && why != NULL && why_size > 0) {
         (void)snprintf(why, why_size, "%s", error.text);
     }
@@ -262,20 +268,24 @@ is_set(void *arg)
     return *(const bool *)arg;
 }
 
-/** The threads have ended: the loop's turns are made here. */
+/** No thread runs the loop: its turns are made here. */
+static void
+store_close_now(struct amdi_store *store, struct amdi_loop *loop)
+{
+    bool is_closed = false;
+
+    amdi_store_close(store, loop, operations_on_closed, &is_closed);
+    amdi_loop_run_until(loop, is_set, &is_closed);
+}
+
+/** The threads have ended. */
 static void
 part_close(struct amdi_server_part *part)
 {
     struct amdi_operations *ops =
             AMDI_CONTAINER_OF(part, struct amdi_operations, part);
-    struct amdi_loop *loop = ops->executor.sl->loop;
-    bool is_closed = false;
 
-    if (ops->executor.store != NULL) {
-        amdi_store_close(
-                ops->executor.store, loop, operations_on_closed, &is_closed);
-        amdi_loop_run_until(loop, is_set, &is_closed);
-    }
+    store_close_now(ops->executor.store, ops->executor.sl->loop);
     amdi_executor_fini(&ops->executor);
     amdi_free(ops);
 }
@@ -288,36 +298,61 @@ operations_on_drain(void *arg)
     amdi_executor_drain(&ops->executor);
 }
 
-amdrpc_err
-amdrpc_operations_add(amdrpc_server *server,
-        const amdrpc_operations_options *options, char *why, size_t why_size)
+static struct amdi_operations *
+operations_create(struct amdrpc_server *server,
+        const amdrpc_operations_options *options, struct amdi_store *store)
 {
-    struct amdi_operations *ops = NULL;
-    amdrpc_err err = AMDRPC_OK;
+    struct amdi_operations *ops = amdi_zalloc(sizeof(*ops));
 
-    if (server->operations != NULL) {
-        return AMDRPC_EEXIST;
-    }
-    ops = amdi_zalloc(sizeof(*ops));
     if (ops == NULL) {
-        return AMDRPC_ENOMEM;
+        return NULL;
     }
     ops->part.prepare = part_prepare;
     ops->part.start = part_start;
     ops->part.close = part_close;
     ops->executor.server = server;
     ops->executor.sl = &server->loops[0];
+    ops->executor.store = store;
     ops->executor.options = options_fill(options);
-    err = operations_open_store(ops, why, why_size);
     ops->executor.options.store = NULL; // it was the caller's
-    if (err != AMDRPC_OK) {
-        amdi_free(ops);
+    ops->executor.max_blob_bytes = server_max_blob_bytes(server);
+    amdi_executor_init(&ops->executor);
+    return ops;
+}
+
+amdrpc_err
+amdi_operations_add_take(struct amdrpc_server *server,
+        const amdrpc_operations_options *options, struct amdi_store *store)
+{
+    struct amdi_operations *ops = NULL;
+    amdrpc_err err = AMDRPC_EEXIST;
+
+    if (server->operations == NULL) {
+        ops = operations_create(server, options, store);
+        err = AMDRPC_ENOMEM;
+    }
+    if (ops == NULL) {
+        store_close_now(store, server->loops[0].loop);
         return err;
     }
-    amdi_executor_init(&ops->executor);
     // From here on it ends with the server.
     amdi_server_add_part(server, &ops->part);
     server->operations = ops;
     err = amdrpc_server_on_drain(server, operations_on_drain, ops);
     return err == AMDRPC_OK ? amdi_operations_services_add(server, ops) : err;
+}
+
+amdrpc_err
+amdrpc_operations_add(amdrpc_server *server,
+        const amdrpc_operations_options *options, char *why, size_t why_size)
+{
+    amdrpc_operations_options filled = options_fill(options);
+    struct amdi_store *store = NULL;
+    amdrpc_err err = AMDRPC_EEXIST;
+
+    if (server->operations == NULL) { // else its store may be this one
+        err = operations_open_store(server, &filled, &store, why, why_size);
+    }
+    return err == AMDRPC_OK ? amdi_operations_add_take(server, options, store)
+                            : err;
 }

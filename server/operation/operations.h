@@ -51,6 +51,16 @@ struct amdi_submission {
     uint32_t max_attempts; // 0: as the method's policy says
 };
 
+/**
+ * As amdrpc_operations_add, over a store that is open already. Thread: setup.
+ *
+ * @store   taken
+ * Errors:  AMDRPC_EEXIST, AMDRPC_ENOMEM
+ */
+AMDRPC_NODISCARD amdrpc_err amdi_operations_add_take(
+        struct amdrpc_server *server, const amdrpc_operations_options *options,
+        struct amdi_store *store);
+
 /** The server's operations, or NULL when it keeps none. Thread: any. */
 struct amdi_operations *amdi_operations_of(const struct amdrpc_server *server);
 

@@ -50,23 +50,40 @@ ops_options(void)
             .lease_ms = 1500, .backoff_ms = 10, .max_backoff_ms = 40};
 }
 
+static void
+ops_create_server(const amdrpc_server_options *options)
+{
+    static const amdrpc_server_options small = {
+            .loops = 2, .workers = 2, .max_workers = 2};
+
+    ck_assert_int_eq(amdrpc_server_create(
+                             options == NULL ? &small : options, &ops.server),
+            AMDRPC_OK);
+    ck_assert_int_eq(ops_calls_register(ops.server), AMDRPC_OK);
+}
+
+void
+ops_start_over(
+        struct amdi_store *store, const amdrpc_operations_options *options)
+{
+    ops_create_server(NULL);
+    ck_assert_int_eq(
+            amdi_operations_add_take(ops.server, options, store), AMDRPC_OK);
+    ck_assert_int_eq(amdrpc_server_start(ops.server), AMDRPC_OK);
+}
+
 void
 ops_start_with(int store, const amdrpc_operations_options *options,
         const amdrpc_server_options *server_options,
         const amdrpc_policy *policy)
 {
-    amdrpc_server_options small = {.loops = 2, .workers = 2, .max_workers = 2};
     amdrpc_operations_options complete = *options;
     char uri[96];
     char why[256] = "";
 
-    if (server_options != NULL) {
-        small = *server_options;
-    }
     (void)snprintf(uri, sizeof(uri), "sqlite:%s", ops.tree.path);
     complete.store = store == 0 ? "memory:" : uri;
-    ck_assert_int_eq(amdrpc_server_create(&small, &ops.server), AMDRPC_OK);
-    ck_assert_int_eq(ops_calls_register(ops.server), AMDRPC_OK);
+    ops_create_server(server_options);
     if (policy != NULL) {
         ck_assert_int_eq(amdrpc_server_set_policy(ops.server,
                                  "/amdrpc.testCalls.v1.Calls/", policy),

@@ -58,6 +58,10 @@ void ops_start_with(int store, const amdrpc_operations_options *options,
         const amdrpc_server_options *server_options,
         const amdrpc_policy *policy);
 
+/** Starts a server over a store that is open: taken. */
+void ops_start_over(
+        struct amdi_store *store, const amdrpc_operations_options *options);
+
 /** Drains and destroys the server; the store's file stays. */
 void ops_stop(void);
 
