@@ -1,4 +1,6 @@
 /** Tests futures of operations, over broken answers, servers and channels. */
+#include "common/alloc.h"
+#include "common/cache.h"
 #include "tests/integration/operations.h"
 #include "tests/support/runner.h"
 
@@ -449,6 +451,64 @@ START_TEST(plain_future_has_no_name)
 }
 END_TEST
 
+/* ---- no memory ---- */
+
+static amdrpc_err
+try_submit(amdrpc_future **out)
+{
+    Amdrpc__Bench__V1__EchoRequest request =
+            AMDRPC__BENCH__V1__ECHO_REQUEST__INIT;
+    const amdrpc_operation_options options = {.request_id = "same"};
+
+    return amdrpc_operation_submit(
+            test_channel, echo_method(), &request.base, &options, out);
+}
+
+static amdrpc_err
+try_name(amdrpc_future **out)
+{
+    return amdrpc_future_from_name(
+            test_channel, echo_method(), "operations/1", NULL, out);
+}
+
+/** Lets one allocation of all threads fail; tells whether there was one. */
+static bool
+fail_one(amdrpc_err (*make)(amdrpc_future **out), int64_t n)
+{
+    amdrpc_future *future = NULL;
+    bool has_failed = false;
+
+    amdi_cache_thread_flush();
+    amdi_alloc_fail_at(n);
+    amdrpc_err err = make(&future);
+    if (err == AMDRPC_OK) {
+        ck_assert_int_eq(amdrpc_future_wait(future, TEST_WAIT_MS), AMDRPC_OK);
+    }
+    has_failed = amdi_alloc_has_failed();
+    amdi_alloc_fail_at(-1);
+    ck_assert(err == AMDRPC_OK || (err == AMDRPC_ENOMEM && has_failed));
+    if (!has_failed) {
+        assert_done(future);
+    }
+    amdrpc_future_unref(future);
+    return has_failed;
+}
+
+/** @_i: a submission, or a name. */
+START_TEST(no_memory_ends_the_future_or_makes_none)
+{
+    amdrpc_future *future = submit(NULL); // connects, and makes operations/1
+    int64_t n = 0;
+
+    assert_done(future);
+    amdrpc_future_unref(future);
+    while (fail_one(_i == 0 ? try_submit : try_name, n)) {
+        n++;
+    }
+    ck_assert_int_gt(n, 5);
+}
+END_TEST
+
 static TCase *
 case_create(Suite *suite, const char *name)
 {
@@ -496,6 +556,8 @@ client_operation_suite(void)
     tcase_add_test(tcase, list_gives_a_page);
     tcase_add_test(tcase, cancel_and_delete_are_calls);
     tcase_add_test(tcase, plain_future_has_no_name);
+    tcase = case_create(suite, "memory");
+    tcase_add_loop_test(tcase, no_memory_ends_the_future_or_makes_none, 0, 2);
     return suite;
 }
 

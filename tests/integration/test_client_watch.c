@@ -1,4 +1,6 @@
 /** Tests watching an operation: every event once, whatever breaks. */
+#include "common/alloc.h"
+#include "common/cache.h"
 #include "tests/integration/operations.h"
 #include "tests/support/runner.h"
 
@@ -262,6 +264,41 @@ START_TEST(close_of_nothing_is_harmless)
 }
 END_TEST
 
+/* ---- no memory ---- */
+
+/** Lets one allocation of all threads fail; tells whether there was one. */
+static bool
+fail_one(int64_t n)
+{
+    amdrpc_watch *watch = NULL;
+    const amdrpc_watch_event *event = NULL;
+    bool has_failed = false;
+
+    amdi_cache_thread_flush();
+    amdi_alloc_fail_at(n);
+    amdrpc_err err = amdrpc_watch_open(
+            test_channel, NULL, "operations/1", 0, NULL, &watch);
+    while (err == AMDRPC_OK) {
+        err = amdrpc_watch_next(watch, TEST_WAIT_MS, &event);
+    }
+    has_failed = amdi_alloc_has_failed();
+    amdi_alloc_fail_at(-1);
+    ck_assert(err == AMDRPC_EEND || (err == AMDRPC_ENOMEM && has_failed));
+    amdrpc_watch_close(watch);
+    return has_failed;
+}
+
+START_TEST(no_memory_ends_the_watch_or_makes_none)
+{
+    int64_t n = 0;
+
+    while (fail_one(n)) {
+        n++;
+    }
+    ck_assert_int_gt(n, 3);
+}
+END_TEST
+
 static Suite *
 client_watch_suite(void)
 {
@@ -286,6 +323,7 @@ client_watch_suite(void)
     tcase_add_test(tcase, cancel_wakes_the_reader);
     tcase_add_test(tcase, cancel_before_reading_ends_the_watch);
     tcase_add_test(tcase, close_of_nothing_is_harmless);
+    tcase_add_test(tcase, no_memory_ends_the_watch_or_makes_none);
     suite_add_tcase(suite, tcase);
     return suite;
 }
