@@ -3,6 +3,7 @@
     test_operation_commands.py AMDRPCD AMDRPC [unittest arguments]
 """
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ HI = '{"payload": "aGk="}'
 # Exit statuses: see amdrpc(1).
 USAGE, STATUS, SIGNAL = 1, 64, 128
 CANCELLED, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND = 1, 3, 4, 5
-UNAVAILABLE = 14
+PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED = 7, 14, 16
 
 
 class OperationTest(unittest.TestCase):
@@ -264,6 +265,80 @@ class DetachTest(OperationTest):
         result = self.amdrpc("call", "--detach", "later", ECHO, HI)
 
         self.assert_status(result, USAGE)
+
+
+class PrincipalTest(unittest.TestCase):
+    """Whose operation it is: of alice and bob, by their bearer tokens."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.TemporaryDirectory()
+        tokens = os.path.join(cls.dir.name, "tokens")
+        with open(tokens, "w", encoding="ascii") as file:
+            file.write("s3cret alice\nother bob\n")
+        os.chmod(tokens, 0o600)
+        cls.daemon = programs.Daemon(
+            AMDRPCD, "--module", "bench", "--data-dir", cls.dir.name,
+            "--token-file", tokens, "--drain-timeout", "1s",
+            "--set", f"allow./{BLOCK}=alice", "--set", "allow./=anonymous",
+        )
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.stop()
+        cls.dir.cleanup()
+
+    def as_caller(self, token, command, *arguments):
+        return programs.run(
+            AMDRPC, command, self.daemon.address, *arguments,
+            *(("--token", token) if token else ()))
+
+    def alice(self, command, *arguments):
+        result = self.as_caller("s3cret", command, *arguments)
+        self.assertEqual(result.status, 0, result)
+        return result.out.decode().strip()
+
+    def test_operation_of_another_is_not_there(self):
+        name = self.alice("submit", ECHO, HI, "--start-at", "+1h")
+        ended = self.alice("submit", ECHO, HI)
+        self.alice("wait", ended)
+
+        for caller in ("other", None):
+            for command in ("get", "wait", "watch", "cancel", "delete"):
+                for which in (name, ended):
+                    result = self.as_caller(caller, command, which)
+                    self.assertEqual(result.status, STATUS + NOT_FOUND, (command, result))
+
+        self.assertNotIn("cancelRequested", json.loads(self.alice("get", name))["metadata"])
+        self.assertEqual(json.loads(self.alice("wait", ended)), json.loads(HI))
+        self.alice("cancel", name)
+
+    def test_list_shows_ones_own(self):
+        name = self.alice("submit", ECHO, HI)
+        mine = self.as_caller("other", "submit", ECHO, HI).out.decode().strip()
+
+        theirs = self.as_caller("other", "operations").out.decode()
+
+        self.assertIn(mine, theirs)
+        self.assertNotIn(name, theirs)
+        self.assertNotIn(name, self.as_caller(None, "operations").out.decode())
+        self.assertIn(name, self.alice("operations"))
+
+    def test_request_id_is_ones_own(self):
+        name = self.alice("submit", ECHO, HI, "--request-id", "same")
+
+        result = self.as_caller("other", "submit", ECHO, HI, "--request-id", "same")
+
+        self.assertEqual(result.status, 0, result)
+        self.assertNotEqual(result.out.decode().strip(), name)
+
+    def test_rule_of_the_method_counts_for_submissions(self):
+        self.alice("cancel", self.alice("submit", BLOCK, '{"ms": 60000}'))
+
+        result = self.as_caller("other", "submit", BLOCK, '{"ms": 60000}')
+        self.assertEqual(result.status, STATUS + PERMISSION_DENIED, result)
+        result = self.as_caller(None, "submit", BLOCK, '{"ms": 60000}')
+        self.assertEqual(result.status, STATUS + UNAUTHENTICATED, result)
 
 
 if __name__ == "__main__":
