@@ -125,7 +125,7 @@ typedef struct amdrpc_server_options {
     amdrpc_rate faults;           // 100, 10: for which a call is reset
     amdrpc_rate pings;            // 100, 10
     amdrpc_rate settings_frames;  // 20, 2
-    uint32_t frames_per_turn;     // 256, not counting DATA: then others go first
+    uint32_t frames_per_turn; // 256, not counting DATA: then others go first
 
     // Times in milliseconds, after which a peer is given up.
     uint32_t handshake_timeout_ms; // 10 s: until its first SETTINGS

@@ -250,5 +250,6 @@ ROWS = (
     Row("WINDOW_UPDATE", ["--window-updates-per-frame", "1"], window_updates),
     Row("frames of a turn", ["--frames-per-turn", "1", "--max-concurrent-streams", "1000"],
         frames_of_a_turn),
-    Row("queued, a connection", ["--max-connection-queued-bytes", "1k"], queued_of_connection),
+    Row("queued, a connection", ["--max-connection-queued-bytes", "1k",
+                                 "--max-concurrent-streams", "1000"], queued_of_connection),
 )
