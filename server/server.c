@@ -430,6 +430,21 @@ amdrpc_server_start(amdrpc_server *server)
     return err;
 }
 
+/**
+ * The listeners, on this loop, have stopped: what they took came to its loop
+ * before this does.
+ */
+static void
+server_run_drain(struct amdi_task *task)
+{
+    struct amdrpc_server *server =
+            AMDI_CONTAINER_OF(task, struct amdrpc_server, drain_task);
+
+    for (uint32_t i = 0; i < server->options.loops; i++) {
+        amdi_server_loop_drain(&server->loops[i]);
+    }
+}
+
 void
 amdrpc_server_drain(amdrpc_server *server)
 {
@@ -446,9 +461,8 @@ amdrpc_server_drain(amdrpc_server *server)
             l = amdi_listener_next(l)) {
         amdi_listener_stop(l);
     }
-    for (uint32_t i = 0; i < server->options.loops; i++) {
-        amdi_server_loop_drain(&server->loops[i]);
-    }
+    server->drain_task.run = server_run_drain;
+    amdi_loop_post(server->loops[0].loop, &server->drain_task);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <amdrpc/server.h>
 
 #include "common/h2/h2_guard.h"
+#include "common/loop.h"
 #include "server/auth/auth.h"
 #include "server/conn/address_count.h"
 #include "server/conn/request_head.h"
@@ -55,6 +56,8 @@ struct amdrpc_server {
     struct amdi_operations *operations;  // one of the parts; NULL: none
 
     struct amdi_address_count addresses; // locks itself
+
+    struct amdi_task drain_task; // on the first loop
 
     // Any thread.
     atomic_uint nconns;

@@ -21,6 +21,11 @@
 #include <string.h>
 #include <unistd.h>
 
+// How long a connection may take to begin when a drain comes: a client that has
+// just connected is told to go away, and one that never begins holds nothing
+// up.
+#define DRAIN_BEGIN_MS 1000u
+
 // How long a client that was told to go away may take to answer a PING.
 #define DRAIN_PING_MS 20000u
 
@@ -51,6 +56,16 @@ conn_start_timer(struct amdi_conn *conn, uint64_t delay_ms)
 {
     amdi_timer_start(conn->sl->loop, &conn->timer,
             amdi_loop_now_ms(conn->sl->loop) + delay_ms, conn_on_timer);
+}
+
+/** TLS, or then HTTP/2, has to begin. */
+static void
+conn_await_beginning(struct amdi_conn *conn)
+{
+    conn_start_timer(conn, conn->sl->server->options.handshake_timeout_ms);
+    if (conn->sl->is_draining) {
+        amdi_conn_drain(conn, NULL);
+    }
 }
 
 static void
@@ -112,7 +127,7 @@ conn_on_connected(void *ctx)
         return;
     }
     if (conn->state == AMDI_CONN_BEGINNING) {
-        conn_start_timer(conn, conn->sl->server->options.handshake_timeout_ms);
+        conn_await_beginning(conn);
     }
     amdi_conn_flush(conn);
 }
@@ -246,13 +261,36 @@ conn_on_turn_end(struct amdi_hook *hook)
 
 /* ---- life ---- */
 
+/** No more streams; those that are open go on. */
+static void
+conn_end(struct amdi_conn *conn)
+{
+    amdi_h2_submit_goaway(conn->h2, AMDI_H2_NO_ERROR, NULL);
+    conn_set_state(conn, AMDI_CONN_ENDING);
+    amdi_conn_flush(conn);
+}
+
 void
 amdi_conn_finish_drain(struct amdi_conn *conn)
 {
     if (conn->state == AMDI_CONN_DRAINING) {
-        amdi_h2_submit_goaway(conn->h2, AMDI_H2_NO_ERROR, NULL);
-        conn_set_state(conn, AMDI_CONN_ENDING);
-        amdi_conn_flush(conn);
+        conn_end(conn);
+    }
+}
+
+/**
+ * The peer has not begun, and is waited for no more. In a drain it is told that
+ * none of its calls were looked at: they may be on their way.
+ */
+static void
+conn_give_up_beginning(struct amdi_conn *conn)
+{
+    if (amdi_transport_is_blocked(conn->transport)) {
+        amdi_conn_close(conn, "the TLS handshake was not done in time");
+    } else if (conn->sl->is_draining) {
+        conn_end(conn);
+    } else {
+        amdi_conn_close(conn, "no HTTP/2 preface came in time");
     }
 }
 
@@ -263,10 +301,7 @@ conn_on_timer(struct amdi_timer *timer)
 
     switch (conn->state) {
     case AMDI_CONN_BEGINNING:
-        amdi_conn_close(conn,
-                amdi_transport_is_blocked(conn->transport)
-                        ? "the TLS handshake was not done in time"
-                        : "no HTTP/2 preface came in time");
+        conn_give_up_beginning(conn);
         break;
     case AMDI_CONN_OPEN: // has none
         break;
@@ -390,7 +425,7 @@ conn_start(struct amdi_conn *conn)
     amdi_list_push(&sl->conns, &conn->loop_node);
     sl->nconns++;
     amdi_stats_add(&sl->stats.nconnections, 1);
-    conn_start_timer(conn, sl->server->options.handshake_timeout_ms);
+    conn_await_beginning(conn);
     amdi_conn_watch_start(conn);
     conn_log(conn, "conn-opened", "");
     amdi_conn_flush(conn);
@@ -452,7 +487,11 @@ amdi_conn_has_begun(struct amdi_conn *conn)
 void
 amdi_conn_drain(struct amdi_conn *conn, const char *why)
 {
-    if (conn->state == AMDI_CONN_OPEN) {
+    uint64_t begin_by_ms = amdi_loop_now_ms(conn->sl->loop) + DRAIN_BEGIN_MS;
+
+    if (conn->state == AMDI_CONN_BEGINNING && conn->timer.at_ms > begin_by_ms) {
+        conn_start_timer(conn, DRAIN_BEGIN_MS);
+    } else if (conn->state == AMDI_CONN_OPEN) {
         conn_set_state(conn, AMDI_CONN_DRAINING);
         amdi_h2_submit_shutdown_notice(conn->h2, why);
         amdi_h2_submit_ping(conn->h2, amdi_drain_ping);
@@ -463,6 +502,9 @@ amdi_conn_drain(struct amdi_conn *conn, const char *why)
 void
 amdi_conn_cancel_calls(struct amdi_conn *conn, const char *why)
 {
+    if (conn->state == AMDI_CONN_BEGINNING) {
+        conn_give_up_beginning(conn);
+    }
     if (conn->state >= AMDI_CONN_LINGERING) {
         return;
     }

@@ -109,8 +109,9 @@ void amdi_conn_add_taken(struct amdi_conn *conn, struct amdi_list *taken);
 void amdi_conn_stream_closed(struct amdi_conn *conn);
 
 /**
- * Begins to drain (RFC 9113, section 6.8); a connection that is still beginning
- * does so once it has begun. @why: for the peer; may be NULL.
+ * Begins to drain (RFC 9113, section 6.8). A connection that is still beginning
+ * does so once it has begun, and gets little time for that.
+ * @why: for the peer; may be NULL.
  */
 void amdi_conn_drain(struct amdi_conn *conn, const char *why);
 

@@ -24,6 +24,10 @@
 // Connections taken before others on this loop have their turn.
 #define ACCEPTS_PER_TURN 64
 
+// Connections that a listener still takes when it stops: what the kernel may
+// keep for it. Who goes on connecting does not keep it open.
+#define MAX_LAST_ACCEPTS 4096
+
 struct amdi_listener {
     // Set when it is opened.
     uint64_t id;
@@ -84,13 +88,6 @@ amdi_listener_open(struct amdrpc_server *server, const char *address,
 }
 
 static void
-listener_refuse(int fd, const char *reason)
-{
-    amdi_log_warn("", "conn-refused", "reason=%s", reason);
-    (void)close(fd); // nothing was written to it
-}
-
-static void
 handover_run(struct amdi_task *task)
 {
     struct handover *handover = (struct handover *)task;
@@ -100,15 +97,17 @@ handover_run(struct amdi_task *task)
     int fd = handover->fd;
 
     amdi_free(handover);
-    if (sl->is_idle) {
-        // The listener's loop has not drained yet; this one has, and ends.
-        amdi_address_count_remove(&sl->server->addresses, address);
-        listener_refuse(fd, "drain");
-        atomic_fetch_sub(&sl->server->nconns, 1);
-    } else if (amdi_conn_create(sl, fd, tls, address) != AMDRPC_OK) {
+    if (amdi_conn_create(sl, fd, tls, address) != AMDRPC_OK) {
         amdi_log_warn("", "conn-refused", "reason=memory");
         atomic_fetch_sub(&sl->server->nconns, 1);
     }
+}
+
+static void
+listener_refuse(int fd, const char *reason)
+{
+    amdi_log_warn("", "conn-refused", "reason=%s", reason);
+    (void)close(fd); // nothing was written to it
 }
 
 /** Everyone on this machine has the same address: no measure of anything. */
@@ -183,17 +182,15 @@ listener_refuse_one(struct amdi_listener *listener)
     listener_take_spare(listener);
 }
 
+/** Takes what waits, up to so many. */
 static void
-listener_on_readable(evutil_socket_t fd, short what, void *arg)
+listener_accept(struct amdi_listener *listener, int max)
 {
-    struct amdi_listener *listener = arg;
-
-    (void)what;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < max; i++) {
         struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof(address);
-        int conn_fd = accept4(fd, (struct sockaddr *)&address, &len,
-                SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int conn_fd = accept4(listener->socket.fd, (struct sockaddr *)&address,
+                &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (conn_fd >= 0) {
             listener_hand_over(listener, conn_fd, &address);
@@ -204,6 +201,14 @@ listener_on_readable(evutil_socket_t fd, short what, void *arg)
             return;
         }
     }
+}
+
+static void
+listener_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    listener_accept(arg, ACCEPTS_PER_TURN);
 }
 
 static void
@@ -221,10 +226,15 @@ listener_close(struct amdi_listener *listener)
     }
 }
 
+/** Who is connected already is told to go away, rather than cut off. */
 static void
 listener_run_stop(struct amdi_task *task)
 {
-    listener_close(AMDI_CONTAINER_OF(task, struct amdi_listener, stop));
+    struct amdi_listener *listener =
+            AMDI_CONTAINER_OF(task, struct amdi_listener, stop);
+
+    listener_accept(listener, MAX_LAST_ACCEPTS);
+    listener_close(listener);
 }
 
 amdrpc_err

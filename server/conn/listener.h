@@ -19,7 +19,10 @@ AMDRPC_NODISCARD amdrpc_err amdi_listener_open(struct amdrpc_server *server,
 /** Begins to accept, on the server's first loop. Thread: setup. */
 AMDRPC_NODISCARD amdrpc_err amdi_listener_start(struct amdi_listener *listener);
 
-/** Stops accepting and closes the socket, on that loop, soon. Thread: any. */
+/**
+ * Stops on that loop, soon: takes what has connected, and closes the socket.
+ * Thread: any.
+ */
 void amdi_listener_stop(struct amdi_listener *listener);
 
 /** Frees it; its loop has ended or never ran. NULL is accepted. */

@@ -204,7 +204,7 @@ ROWS = (
     Row("running and queued calls", ["--max-calls-per-connection", "3", "--workers", "8"], calls),
     Row("preface", TLS, preface),
     Row("TLS handshake", TLS, handshake, is_tls=True),
-    Row("handshake amid a drain", [*TLS, "--drain-timeout", "24h"], handshake_in_drain, is_tls=True),
+    Row("handshake amid a drain", ["--handshake-timeout", "24h", "--drain-timeout", "24h"], handshake_in_drain, is_tls=True),
     Row("header block", ["--header-timeout", SOON, "--max-continuations", "1000"], header_block),
     Row("body", ["--body-timeout", SOON], body),
     Row("slow reader, a call", ["--stall-timeout", SOON], stalled_stream),

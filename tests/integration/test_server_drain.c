@@ -123,7 +123,27 @@ START_TEST(idle_connections_do_not_hold_a_drain_up)
 }
 END_TEST
 
-/** Such a client answers no PING. */
+/** However long it may take to begin, and calls may go on. */
+START_TEST(silent_connections_do_not_hold_a_drain_up)
+{
+    const amdrpc_server_options options = {
+            .handshake_timeout_ms = 3600000, .drain_timeout_ms = 3600000};
+    struct test_rpc_conn *silent = NULL;
+
+    test_server_start_with(&options, NULL);
+    silent = test_rpc_connect_silent(test_port);
+    test_expect_service(test_conn);
+    test_rpc_close(test_conn);
+    test_conn = NULL;
+
+    amdrpc_server_drain(test_server);
+    test_rpc_await_lost(silent);
+    test_rpc_close(silent);
+
+    ck_assert_int_eq(amdrpc_server_wait(test_server), AMDRPC_OK);
+}
+END_TEST
+
 START_TEST(silent_connections_end_with_the_drain_timeout)
 {
     const amdrpc_server_options options = {.drain_timeout_ms = 50};
@@ -192,6 +212,34 @@ START_TEST(connections_that_come_with_the_drain_are_closed)
     }
 
     ck_assert_int_eq(amdrpc_server_wait(test_server), AMDRPC_OK);
+}
+END_TEST
+
+/**
+ * Whether it waits to be accepted, is on its way to its loop, or has begun: the
+ * client learns that its call was answered, or may be made elsewhere.
+ */
+START_TEST(calls_that_come_with_the_drain_are_not_lost)
+{
+    const amdrpc_server_options options = {.loops = 4};
+    struct test_rpc_conn *coming[NCOMING];
+
+    test_server_start_with(&options, NULL);
+    for (int i = 0; i < NCOMING; i++) {
+        coming[i] = test_rpc_connect(test_port);
+        (void)test_call_how(coming[i], TEST_HOW(REPLY));
+    }
+
+    amdrpc_server_drain(test_server);
+    for (int i = 0; i < NCOMING; i++) {
+        struct test_rpc *call = coming[i]->calls;
+
+        test_rpc_await_lost(coming[i]);
+        ck_assert_uint_ge(coming[i]->ngoaways, 1);
+        ck_assert(call->status == AMDRPC_STATUS_OK ||
+                call->id > coming[i]->goaway_last_id);
+        test_rpc_close(coming[i]);
+    }
 }
 END_TEST
 
@@ -386,10 +434,13 @@ make_suite(void)
     tcase_add_loop_test(drain, drain_under_load_loses_no_call, 0, n);
     tcase_add_test(drain, drain_that_takes_too_long_cancels_with_unavailable);
     tcase_add_test(drain, idle_connections_do_not_hold_a_drain_up);
+    tcase_add_test(drain, silent_connections_do_not_hold_a_drain_up);
     tcase_add_test(drain, silent_connections_end_with_the_drain_timeout);
     tcase_add_test(drain, drained_server_takes_no_connections);
     tcase_add_loop_test(
             drain, connections_that_come_with_the_drain_are_closed, 0, 20);
+    tcase_add_loop_test(
+            drain, calls_that_come_with_the_drain_are_not_lost, 0, 10);
     tcase_add_test(drain, drain_calls_each_hook_once);
     suite_add_tcase(suite, drain);
 
