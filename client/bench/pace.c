@@ -112,8 +112,10 @@ caller_start_call(struct pace_caller *caller, uint64_t due_at_ns)
     return AMDRPC_OK;
 }
 
+/** Starts what was due before @until_ns, however late that is. */
 static amdrpc_err
-caller_start_due(struct pace_caller *caller, uint64_t now_ns, bool is_measuring)
+caller_start_due(
+        struct pace_caller *caller, uint64_t until_ns, uint64_t measure_at_ns)
 {
     const struct pace *pace = caller->pace;
 
@@ -122,11 +124,11 @@ caller_start_due(struct pace_caller *caller, uint64_t now_ns, bool is_measuring)
                 (uint64_t)((double)caller->nstarted * caller->interval_ns);
         amdrpc_err err;
 
-        if (due_at_ns > now_ns) {
+        if (due_at_ns >= until_ns) {
             return AMDRPC_OK;
         }
         caller->nstarted++;
-        caller->result->noffered += is_measuring;
+        caller->result->noffered += due_at_ns >= measure_at_ns;
         err = caller_start_call(caller, due_at_ns);
         if (err != AMDRPC_OK) {
             return err;
@@ -151,19 +153,19 @@ pace_send(struct pace *pace)
 
     for (;;) {
         uint64_t now_ns = amdi_clock_now_ns();
-        bool is_measuring = now_ns >= measure_at_ns;
+        uint64_t until_ns = now_ns < end_at_ns ? now_ns : end_at_ns;
 
-        if (now_ns >= end_at_ns) {
-            return AMDRPC_OK;
-        }
-        atomic_store(&pace->is_measuring, is_measuring);
+        atomic_store(&pace->is_measuring, now_ns >= measure_at_ns);
         for (size_t i = 0; i < plan->ncallers; i++) {
-            amdrpc_err err =
-                    caller_start_due(&pace->callers[i], now_ns, is_measuring);
+            amdrpc_err err = caller_start_due(
+                    &pace->callers[i], until_ns, measure_at_ns);
 
             if (err != AMDRPC_OK) {
                 return err;
             }
+        }
+        if (until_ns == end_at_ns) {
+            return AMDRPC_OK;
         }
         tick();
     }
@@ -217,7 +219,7 @@ amdi_pace_run(
         pace->started_at_ns = amdi_clock_now_ns();
         err = pace_send(pace);
     }
-    atomic_store(&pace->is_measuring, false);
+    atomic_store(&pace->is_measuring, plan->counts_all);
     pace_wait(pace);
     for (size_t i = 0; i < plan->ncallers; i++) {
         amdrpc_channel_unref(pace->callers[i].channel);

@@ -24,6 +24,9 @@ struct amdi_pace_plan {
     size_t request_len;
     uint64_t warmup_ms;
     uint64_t duration_ms;
+    // Also calls that end after the measured time: for who judges what becomes
+    // of each call, not rates.
+    bool counts_all;
 };
 
 /** What one caller saw in the measured time. */

@@ -450,12 +450,12 @@ class BenchTest(ProgramTest):
         self.assertEqual(rows["the nine, beside it"]["not_ok"], 0)
         self.assertGreater(rows["the greedy one"]["offered_per_s"], 1000)
 
-    def test_refused_calls_are_told_when_to_try_again(self):
-        rows = self.scenario("overload")
-
-        self.assertGreater(rows[-1]["refused"], 0)
-        for row in rows:
+    def test_overloaded_server_answers_or_refuses_every_call(self):
+        """How many it refuses is up to the machine; none is left to its deadline."""
+        for row in self.scenario("overload"):
+            self.assertGreater(row["goodput_per_s"], 0)
             self.assertEqual(row["refused"], row["with_pushback"])
+            self.assertEqual(row["otherwise_ended"], 0)
 
     def test_tables_of_scenarios_are_for_people(self):
         result = programs.run(BENCH, "fairness", "--server", AMDRPCD, "--short")
