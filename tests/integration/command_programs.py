@@ -1,5 +1,11 @@
-"""The programs that test_command.py makes methods of."""
+"""The programs that the tests of commands make methods of, and who runs them."""
+import base64
+import json
 import os
+import time
+
+STATUS = 64  # before a status in the exit status: see amdrpc(1)
+SECONDS = 60  # no step takes as long, on a slow machine under a sanitizer too
 
 # DIR is replaced by the folder in which all of this lies.
 SETTINGS = r"""
@@ -173,3 +179,66 @@ def make_folder(folder):
     with open(settings, "w", encoding="utf-8") as file:
         file.write(SETTINGS.replace("DIR", folder))
     return settings
+
+
+def read_messages(text):
+    """Each JSON value of a text that holds one after the other."""
+    decoder = json.JSONDecoder()
+    messages = []
+    text = text.decode().strip()
+    while text:
+        message, end = decoder.raw_decode(text)
+        messages.append(message)
+        text = text[end:].lstrip()
+    return messages
+
+
+class Answer:
+    """What a call of a command brought."""
+
+    def __init__(self, result):
+        self.status = result.status - STATUS if result.status else 0
+        self.err = result.err
+        self.messages = read_messages(result.out)
+        self.stdout = self._join("stdout")
+        self.stderr = self._join("stderr")
+        self.progress = [one["progress"] for one in self.messages if "progress" in one]
+        self.exit = next((one["exit"] for one in self.messages if "exit" in one), None)
+
+    def _join(self, name):
+        return b"".join(base64.b64decode(one.get(name, "")) for one in self.messages)
+
+    def __repr__(self):
+        return f"status {self.status}, {self.err!r}, {self.messages!r:.2000}"
+
+
+def request(stdin=None, **parameters):
+    message = {"parameters": parameters}
+    if stdin is not None:
+        message["stdin"] = base64.b64encode(stdin).decode()
+    return json.dumps(message)
+
+
+def is_alive(pid):
+    """Whether a process runs; a zombie, whose parent is to blame, does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition):
+    end = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it does not come true")
+        time.sleep(0.01)
+
+
+def read_pid(*path):
+    """The number in a file, once it is there."""
+    name = os.path.join(*path)
+    wait_until(lambda: os.path.exists(name) and os.path.getsize(name) > 0)
+    with open(name, encoding="utf-8") as file:
+        return int(file.read())
