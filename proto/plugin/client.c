@@ -248,23 +248,31 @@ static const char start_with_request[] =
         "    return AMDRPC_OK;\n"
         "}\n";
 
+/** The body that hands everything to a function with the method. */
+static void
+write_forward(FILE *out, const char *function,
+        const struct gen_service *service, const struct gen_method *method,
+        const char *arguments)
+{
+    fprintf(out,
+            "\n{\n    return %s(channel,\n"
+            "            &%s_service.methods[%s],\n"
+            "            %s);\n}\n",
+            function, service->prefix, method->index, arguments);
+}
+
 static void
 define_unary(FILE *out, const struct gen_service *service,
         const struct gen_method *method)
 {
     fputs("\n", out);
     write_call_head(out, method, "\n");
-    fprintf(out,
-            "\n{\n    return call_and_wait(channel,\n"
-            "            &%s_service.methods[%s],\n"
-            "            &request->base, options, out_future);\n}\n\n",
-            service->prefix, method->index);
+    write_forward(out, "call_and_wait", service, method,
+            "&request->base, options, out_future");
+    fputs("\n", out);
     write_future_head(out, method, "\n");
-    fprintf(out,
-            "\n{\n    return amdrpc_channel_call(channel,\n"
-            "            &%s_service.methods[%s],\n"
-            "            &request->base, options, out);\n}\n",
-            service->prefix, method->index);
+    write_forward(out, "amdrpc_channel_call", service, method,
+            "&request->base, options, out");
 }
 
 static void
@@ -273,13 +281,13 @@ define_start(FILE *out, const struct gen_service *service,
 {
     fputs("\n", out);
     write_start_head(out, method, "\n");
-    fprintf(out, "\n{\n    return %s(channel,\n",
-            method->request_stream ? "amdrpc_channel_start_call"
-                                   : "start_with_request");
-    fprintf(out, "            &%s_service.methods[%s],\n", service->prefix,
-            method->index);
-    fprintf(out, "            %soptions, out);\n}\n",
-            method->request_stream ? "" : "&request->base, ");
+    if (method->request_stream) {
+        write_forward(out, "amdrpc_channel_start_call", service, method,
+                "options, out");
+    } else {
+        write_forward(out, "start_with_request", service, method,
+                "&request->base, options, out");
+    }
 }
 
 static void
@@ -312,17 +320,12 @@ define_operation(FILE *out, const struct gen_service *service,
 {
     fputs("\n", out);
     write_submit_head(out, method, "\n");
-    fprintf(out,
-            "\n{\n    return amdrpc_operation_submit(channel,\n"
-            "            &%s_service.methods[%s],\n"
-            "            &request->base, options, out);\n}\n\n",
-            service->prefix, method->index);
+    write_forward(out, "amdrpc_operation_submit", service, method,
+            "&request->base, options, out");
+    fputs("\n", out);
     write_from_name_head(out, method, "\n");
-    fprintf(out,
-            "\n{\n    return amdrpc_future_from_name(channel,\n"
-            "            &%s_service.methods[%s],\n"
-            "            name, options, out);\n}\n",
-            service->prefix, method->index);
+    write_forward(out, "amdrpc_future_from_name", service, method,
+            "name, options, out");
 }
 
 static void
