@@ -52,7 +52,9 @@ static const struct amdi_option rows[] = {
         {"us", AMDI_OPTION_NUMBER, FIELD(us), "N",
                 "Microseconds of burn; default 100.", 0, DAY_MS},
         {"wait", AMDI_OPTION_FLAG, FIELD(wait), NULL,
-                "With --submit: each counts once it is done.", 0, 0},
+                "With --submit: each counts once it is done, and so waits "
+                "for those submitted before.",
+                0, 0},
         {"warmup", AMDI_OPTION_DURATION, FIELD(warmup_ms), "TIME",
                 "How long to run before measuring; default 1s.", 0, DAY_MS},
 };
