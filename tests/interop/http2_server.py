@@ -214,7 +214,8 @@ class RstAfterData(Case):
 
 
 class Ping(Case):
-    """PINGs between all parts of the answer; each wants its own."""
+    """PINGs between all parts of the answer, whose end waits for theirs: after
+    it the client may close before it has seen another."""
 
     def answer(self, connection, stream):
         connection.send_ping()
@@ -222,10 +223,9 @@ class Ping(Case):
         connection.send_ping()
         connection.send_body(stream, RESPONSE)
         connection.send_ping()
-        connection.send_trailers(stream)
-        connection.send_ping()
         while connection.pings > 0:
             connection.read_frame()
+        connection.send_trailers(stream)
 
     def on_lost(self, connection):
         if connection.pings:
