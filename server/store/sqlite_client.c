@@ -303,7 +303,8 @@ static void
 client_delete(struct amdi_sql *sql, uint64_t id)
 {
     static const enum amdi_sql_id deletes[] = {AMDI_SQL_REQ_DELETE,
-            AMDI_SQL_EVENT_DELETE, AMDI_SQL_BODY_DELETE, AMDI_SQL_OP_DELETE};
+            AMDI_SQL_EVENT_DELETE, AMDI_SQL_BODY_DELETE, AMDI_SQL_RESULT_DELETE,
+            AMDI_SQL_OP_DELETE};
 
     for (size_t i = 0; i < sizeof(deletes) / sizeof(deletes[0]); i++) {
         (void)amdi_sql_run(

@@ -115,8 +115,8 @@ amdi_sql_end_op(struct amdi_sql *sql, struct amdi_sql_head *head, int code,
                     (int64_t)head->event_bytes));
     if (result.len > 0 || status.len > 0) {
         (void)amdi_sql_run(sql,
-                amdi_sql_bind(sql, AMDI_SQL_BODY_END, "iBB", (int64_t)head->id,
-                        result, status));
+                amdi_sql_bind(sql, AMDI_SQL_RESULT_INSERT, "iBB",
+                        (int64_t)head->id, result, status));
     }
     head->state = AMDI_OP_DONE;
 }

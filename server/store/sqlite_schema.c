@@ -64,6 +64,15 @@ static const char *const schema_steps[] = {
         "CREATE INDEX op_method ON op (principal, method);"
         "CREATE INDEX op_failed ON op (principal)"
         " WHERE state = 2 AND code <> 0;",
+
+        // A result that is put beside its request writes the request's pages
+        // again, and splits them.
+        "CREATE TABLE op_result (id INTEGER PRIMARY KEY, result BLOB,"
+        " status BLOB) STRICT;"
+        "INSERT INTO op_result SELECT id, result, status FROM op_body"
+        " WHERE result IS NOT NULL OR status IS NOT NULL;"
+        "ALTER TABLE op_body DROP COLUMN result;"
+        "ALTER TABLE op_body DROP COLUMN status;",
 };
 
 #define NSTEPS ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))

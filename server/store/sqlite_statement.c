@@ -9,7 +9,7 @@
     "o.id, o.state, o.cancel, o.code, o.attempt, o.max_attempts,"       \
     " o.first_seq, o.last_seq, o.created_at, o.ready_at, o.started_at," \
     " o.deadline_at, o.done_at, o.expire_at, o.principal, o.method,"    \
-    " o.owner, b.request_id, b.metadata, b.result, b.status, e.data,"   \
+    " o.owner, b.request_id, b.metadata, r.result, r.status, e.data,"   \
     " CASE WHEN ?2 THEN b.payload END, o.nmessages, o.nreleased"
 
 // In the order of amdi_sql_head_of_row.
@@ -52,6 +52,7 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_OP_HEAD] = "SELECT " HEAD_COLUMNS " FROM op WHERE id = ?1",
         [AMDI_SQL_OP_GET] = "SELECT " OP_COLUMNS " FROM op o"
                             " JOIN op_body b ON b.id = o.id"
+                            " LEFT JOIN op_result r ON r.id = o.id"
                             " LEFT JOIN op_event e"
                             " ON e.id = o.id AND e.seq = o.progress_seq"
                             " WHERE o.id = ?1",
@@ -107,9 +108,9 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_BODY_INSERT] =
                 "INSERT INTO op_body (id, request_id, payload, metadata)"
                 " VALUES (?1, ?2, ?3, ?4)",
-        [AMDI_SQL_BODY_END] =
-                "UPDATE op_body SET result = ?2, status = ?3 WHERE id = ?1",
         [AMDI_SQL_BODY_DELETE] = "DELETE FROM op_body WHERE id = ?1",
+        [AMDI_SQL_RESULT_INSERT] = "INSERT INTO op_result VALUES (?1, ?2, ?3)",
+        [AMDI_SQL_RESULT_DELETE] = "DELETE FROM op_result WHERE id = ?1",
 
         [AMDI_SQL_EVENT_INSERT] =
                 "INSERT INTO op_event VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
