@@ -58,7 +58,6 @@ struct amdrpc_call {
     struct amdrpc_metadata *initial;  // in the arena; NULL for none
     struct amdrpc_metadata *trailing; // in the arena; NULL for none
     struct amdi_unpack_limits unpack_limits; // of request messages
-    amdrpc_status_code code;                 // once finished
     const char *message;           // once finished; in the arena or static
     struct amdi_arena *recv_arena; // of the message last received
     bool has_fault; // a request could not be read: code and message are set
@@ -66,6 +65,7 @@ struct amdrpc_call {
     atomic_bool is_cancelled; // any thread; here for its size
 
     struct amdi_call_codec codec;
+    amdrpc_status_code code; // once finished; here for its size
 
     // The loop's until the call is dispatched, then its pool's, under its lock.
     struct amdi_queue_entry queue;

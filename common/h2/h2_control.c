@@ -281,8 +281,8 @@ reset_allow(struct amdi_h2 *h2, const struct h2_stream *stream)
         return err;
     }
     return amdi_h2_calm(h2,
-            amdi_h2_guard_reset(
-                    &h2->guard, amdi_clock_now_ms() - stream->opened_at_ms),
+            amdi_h2_guard_reset(&h2->guard,
+                    (uint32_t)amdi_clock_now_ms() - stream->opened_at_ms),
             "too many early resets");
 }
 

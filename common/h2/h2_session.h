@@ -25,14 +25,15 @@ struct h2_stream {
     int32_t send_window; // may be negative (RFC 9113, section 6.9.2)
     uint32_t nreceived;  // bytes of DATA not given back by a WINDOW_UPDATE …
     uint32_t nconsumed;  // … and of them, those that the user has consumed
-    uint64_t opened_at_ms;        // server: of amdi_clock_now_ms
+    uint32_t opened_at_ms;        // server: the low bits of amdi_clock_now_ms
     enum amdi_h2_code reset_code; // while RESETTING …
-    bool is_reset_by_peer;        // … it knows: no RST_STREAM is sent
-    bool has_headers;             // the peer's first block is complete
-    bool has_body;                // on_body has more to say
-    bool is_waiting;              // on_body said "wait"
-    bool is_blocked;              // on h2->blocked
-    struct amdi_list send_node;   // on h2->sending, ->blocked or ->resets
+    // Bits, as every call that waits has a stream: it takes 56 bytes.
+    bool is_reset_by_peer : 1;  // … it knows: no RST_STREAM is sent
+    bool has_headers : 1;       // the peer's first block is complete
+    bool has_body : 1;          // on_body has more to say
+    bool is_waiting : 1;        // on_body said "wait"
+    bool is_blocked : 1;        // on h2->blocked
+    struct amdi_list send_node; // on h2->sending, ->blocked or ->resets
 };
 
 /** Open streams by id: open addressing, at most half full. */

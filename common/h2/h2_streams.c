@@ -12,6 +12,9 @@
 _Static_assert(sizeof(struct h2_stream) <= AMDI_CACHE_SMALL_BYTES,
         "a stream fits a cached block");
 
+_Static_assert(sizeof(struct h2_stream) <= 56,
+        "every call that waits has one: it fits the second class");
+
 static unsigned
 stream_class(void)
 {
@@ -100,7 +103,8 @@ amdi_h2_open(struct amdi_h2 *h2, int32_t id, void *user)
     streams_insert(streams, stream);
     streams->nstreams++;
     h2->guard.nstreams++;
-    stream->opened_at_ms = h2->options.is_server ? amdi_clock_now_ms() : 0;
+    stream->opened_at_ms =
+            h2->options.is_server ? (uint32_t)amdi_clock_now_ms() : 0;
     return stream;
 }
 

@@ -61,6 +61,8 @@ struct amdi_stream {
     bool has_sent_headers;
     bool is_own_end; // the status is ours, not the handler's
     bool is_http;    // the answer is no gRPC: its body ends without trailers
+    // Any thread; by the handler's wish or first message. Here for its size.
+    atomic_bool is_initial_sent;
     struct amdi_list conn_node;
     uint64_t opened_at_ns;
     uint64_t progress_at_ms; // bytes came or went last, or began to wait
@@ -77,9 +79,6 @@ struct amdi_stream {
     uint32_t reply_len;
     uint32_t reply_taken;
     struct amdi_streaming *streaming; // owned; NULL for unary methods
-
-    // Any thread.
-    atomic_bool is_initial_sent; // by the handler's wish or first message
 };
 
 static inline struct amdi_stream *

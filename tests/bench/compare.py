@@ -203,22 +203,22 @@ SPEEDS = (
 )
 
 
-def start_servers(options):
+def start_ours(options):
     ours = ["--module", "bench", "--max-concurrent-streams", "100000",
             "--max-connections-per-address", "2000", "--log-level", "warn"]
     ours += options.daemon_options.split()
-    return (
-        servers.Server("amdrpc", lambda port_file: [
-            options.amdrpcd, "--listen", "127.0.0.1:0", "--port-file", port_file, *ours]),
-        servers.Server("gRPC C++", lambda port_file: [options.peer, port_file]),
-    )
+    return servers.Server("amdrpc", lambda port_file: [
+        options.amdrpcd, "--listen", "127.0.0.1:0", "--port-file", port_file, *ours])
+
+
+def start_peer(options):
+    return servers.Server("gRPC C++", lambda port_file: [options.peer, port_file])
 
 
 def run_once(options, measures):
     """Each measure with new servers: what they said, one after the other."""
-    ours, peer = start_servers(options)
     results = ({}, {})
-    with ours, peer:
+    with start_ours(options) as ours, start_peer(options) as peer:
         for measure in measures:
             for i, server in enumerate((ours, peer)):
                 results[i].update(measure(server, i == 0))
