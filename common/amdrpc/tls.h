@@ -23,6 +23,13 @@ typedef enum amdrpc_tls_role {
     AMDRPC_TLS_SERVER, // for listeners
 } amdrpc_tls_role;
 
+/** The oldest version that is spoken. */
+typedef enum amdrpc_tls_version {
+    AMDRPC_TLS_VERSION_DEFAULT, // 1.2
+    AMDRPC_TLS_1_2,
+    AMDRPC_TLS_1_3,
+} amdrpc_tls_version;
+
 /** All files are PEM. */
 typedef struct amdrpc_tls_options {
     amdrpc_tls_role role;
@@ -36,6 +43,7 @@ typedef struct amdrpc_tls_options {
     const char *ca_file;
     // Server: a client without a certificate is refused.
     bool requires_peer_cert;
+    amdrpc_tls_version min_version;
 } amdrpc_tls_options;
 
 // A sentence about a failure fits in here.

@@ -62,9 +62,13 @@ alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 }
 
 static amdrpc_err
-ctx_set_protocol(SSL_CTX *ctx, bool is_server, struct amdi_error *error)
+ctx_set_protocol(
+        SSL_CTX *ctx, const struct amdrpc_tls *tls, struct amdi_error *error)
 {
-    bool is_set = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+    bool is_server = tls->role == AMDRPC_TLS_SERVER;
+    int oldest = tls->min_version == AMDRPC_TLS_1_3 ? TLS1_3_VERSION
+                                                    : TLS1_2_VERSION;
+    bool is_set = SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
             SSL_CTX_set_cipher_list(ctx, CIPHERS_1_2) == 1 &&
             SSL_CTX_set_ciphersuites(ctx, CIPHERS_1_3) == 1 &&
             SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
@@ -213,8 +217,7 @@ ctx_set_verify(
 static amdrpc_err
 ctx_set_all(SSL_CTX *ctx, struct amdrpc_tls *tls, struct amdi_error *error)
 {
-    bool is_server = tls->role == AMDRPC_TLS_SERVER;
-    amdrpc_err err = ctx_set_protocol(ctx, is_server, error);
+    amdrpc_err err = ctx_set_protocol(ctx, tls, error);
 
     if (err == AMDRPC_OK && tls->cert_file != NULL) {
         err = ctx_use_cert(ctx, tls->cert_file, error);
@@ -225,7 +228,7 @@ ctx_set_all(SSL_CTX *ctx, struct amdrpc_tls *tls, struct amdi_error *error)
     if (err == AMDRPC_OK) {
         err = ctx_set_verify(ctx, tls, error);
     }
-    if (err == AMDRPC_OK && is_server) {
+    if (err == AMDRPC_OK && tls->role == AMDRPC_TLS_SERVER) {
         amdi_tls_set_ticket_keys(ctx, tls);
     }
     return err;
@@ -317,6 +320,7 @@ tls_init(struct amdrpc_tls *tls, const amdrpc_tls_options *options,
 {
     tls->role = options->role;
     tls->requires_peer_cert = options->requires_peer_cert;
+    tls->min_version = options->min_version;
     tls->bio = amdi_tls_bio_create();
     if (tls->bio == NULL || !text_copy(options->cert_file, &tls->cert_file) ||
             !text_copy(options->key_file, &tls->key_file) ||

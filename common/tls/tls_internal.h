@@ -24,6 +24,7 @@ struct amdrpc_tls {
     // Set at creation.
     amdrpc_tls_role role;
     bool requires_peer_cert;
+    amdrpc_tls_version min_version;
     char *cert_file; // owned; NULL for none
     char *key_file;  // the same
     char *ca_file;   // the same

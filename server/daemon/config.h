@@ -63,6 +63,7 @@ struct amdi_config {
     char *tls_cert;
     char *tls_key;
     char *tls_client_ca;
+    uint32_t tls_min_version; // amdrpc_tls_version
     char *token_file;
     char *metrics_listen;
     char *port_file;

@@ -27,6 +27,7 @@ listen_create_tls(struct amdi_config *config,
             .key_file = first_of(setting->key, config->tls_key),
             .ca_file = first_of(setting->client_ca, config->tls_client_ca),
             .requires_peer_cert = setting->security == AMDI_LISTEN_MTLS,
+            .min_version = (amdrpc_tls_version)config->tls_min_version,
     };
     char reason[AMDRPC_REASON_BYTES] = "";
     amdrpc_err err = amdrpc_tls_create(&options, reason, sizeof(reason), out);

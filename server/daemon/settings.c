@@ -3,6 +3,7 @@
 
 #include <amdrpc/log.h>
 #include <amdrpc/server.h>
+#include <amdrpc/tls.h>
 
 #include "common/value.h"
 #include "server/daemon/config.h"
@@ -26,6 +27,11 @@ static const struct amdi_choice log_level_choices[] = {
 static const struct amdi_choice on_off_choices[] = {
         {"off", false},
         {"on", true},
+        {NULL, 0},
+};
+static const struct amdi_choice tls_version_choices[] = {
+        {"1.2", AMDRPC_TLS_1_2},
+        {"1.3", AMDRPC_TLS_1_3},
         {NULL, 0},
 };
 static const struct amdi_choice store_sync_choices[] = {
@@ -98,6 +104,15 @@ static const struct amdi_setting settings[] = {
                 .def_note = "none",
                 FIELD(tls_client_ca),
                 .help = "PEM: who vouch for clients; without it none is asked",
+        },
+        {
+                .name = "tls-min-version",
+                .type = AMDI_SETTING_CHOICE,
+                .value_name = "VERSION",
+                .def = "1.2",
+                .choices = tls_version_choices,
+                FIELD(tls_min_version),
+                .help = "the oldest TLS that clients may speak",
         },
         {
                 .name = "token-file",

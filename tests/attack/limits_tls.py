@@ -56,6 +56,13 @@ def versions(daemon):
     return f"TLS 1.1 {refused(daemon, tls)}"
 
 
+def newest_version(daemon):
+    accepted(daemon, context())
+    tls = context()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    return f"TLS 1.2 {refused(daemon, tls)}"
+
+
 def ciphers(daemon):
     """Without forward secrecy, or without authenticated encryption."""
     for name in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"):
@@ -114,7 +121,7 @@ def early_data(daemon):
     return "tickets allow 0 bytes"
 
 
-ROWS = tuple(
+ROWS = (Row("TLS 1.3 alone", ["--tls-min-version", "1.3"], newest_version, is_tls=True),) + tuple(
     Row(name, [], cross, is_tls=True)
     for name, cross in (
         ("TLS versions", versions),
