@@ -1,5 +1,4 @@
 /** HTTP/2 receiving: all frames but DATA and header blocks. */
-#include "common/clock.h"
 #include "common/h2/h2_session.h"
 
 #include <string.h>
@@ -281,8 +280,8 @@ reset_allow(struct amdi_h2 *h2, const struct h2_stream *stream)
         return err;
     }
     return amdi_h2_calm(h2,
-            amdi_h2_guard_reset(&h2->guard,
-                    (uint32_t)amdi_clock_now_ms() - stream->opened_at_ms),
+            amdi_h2_guard_reset(
+                    &h2->guard, h2->received_at_ms - stream->opened_at_ms),
             "too many early resets");
 }
 

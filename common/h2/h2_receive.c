@@ -466,6 +466,10 @@ amdi_h2_receive_some(struct amdi_h2 *h2, const uint8_t *data, size_t len,
         return AMDRPC_EPROTO;
     }
     h2->frames_left = max_frames;
+    if (h2->options.is_server) {
+        // Once for all streams of a read, as a clock costs time of each call.
+        h2->received_at_ms = (uint32_t)amdi_clock_now_ms();
+    }
     err = receive_partial(h2, data, len, &joined);
     if (err == AMDRPC_OK && joined < len) {
         err = receive_all(h2, data + joined, len - joined, &taken);

@@ -25,7 +25,7 @@ struct h2_stream {
     int32_t send_window; // may be negative (RFC 9113, section 6.9.2)
     uint32_t nreceived;  // bytes of DATA not given back by a WINDOW_UPDATE …
     uint32_t nconsumed;  // … and of them, those that the user has consumed
-    uint32_t opened_at_ms;        // server: the low bits of amdi_clock_now_ms
+    uint32_t opened_at_ms;        // server: h2->received_at_ms of then
     enum amdi_h2_code reset_code; // while RESETTING …
     // Bits, as every call that waits has a stream: it takes 56 bytes.
     bool is_reset_by_peer : 1;  // … it knows: no RST_STREAM is sent
@@ -64,6 +64,7 @@ struct amdi_h2 {
     bool has_ack;      // … and its answer to ours
     uint64_t nframes;
     uint32_t frames_left;      // but DATA, that are taken now
+    uint32_t received_at_ms;   // server: what is taken now; low bits of a clock
     struct amdi_buf partial;   // the start of a frame whose rest is to come
     struct amdi_h2_frame data; // the DATA frame whose payload is arriving …
     uint32_t data_left;        // … and how much of it is to come

@@ -2,7 +2,6 @@
 #include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/cache.h"
-#include "common/clock.h"
 #include "common/h2/h2_session.h"
 
 #include <string.h>
@@ -103,8 +102,7 @@ amdi_h2_open(struct amdi_h2 *h2, int32_t id, void *user)
     streams_insert(streams, stream);
     streams->nstreams++;
     h2->guard.nstreams++;
-    stream->opened_at_ms =
-            h2->options.is_server ? (uint32_t)amdi_clock_now_ms() : 0;
+    stream->opened_at_ms = h2->received_at_ms;
     return stream;
 }
 
