@@ -30,6 +30,8 @@ from daemon import Daemon, wait_for
 
 try:
     import grpc  # what the good client needs
+
+    import crashes
 except ImportError:
     grpc = None
 
@@ -146,12 +148,20 @@ class AttackTest(unittest.TestCase):
     def test_reload_under_load(self):
         self.attack_all(self.start_tls(), lifecycle.TLS_ATTACKS)
 
+    def start_with(self, settings, *args):
+        """With a file of settings, which is read once."""
+        with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+            file.write(settings)
+            file.flush()
+            return self.start("--config", file.name, *args)
+
     def test_stuck_workers(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".ini") as settings:
-            settings.write(lifecycle.STUCK_SETTINGS)
-            settings.flush()
-            daemon = self.start("--config", settings.name)
-            self.attack_all(daemon, lifecycle.STUCK_ATTACKS)
+        daemon = self.start_with(lifecycle.STUCK_SETTINGS)
+        self.attack_all(daemon, lifecycle.STUCK_ATTACKS)
+
+    def test_worker_abort(self):
+        daemon = self.start_with(crashes.SETTINGS, *crashes.FLAGS)
+        self.attack_all(daemon, crashes.ATTACKS)
 
     @unittest.skipIf(WALL_CLOCK is None, "there is no clock to preload")
     def test_clock_jumps(self):
