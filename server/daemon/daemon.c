@@ -148,6 +148,9 @@ daemon_create_server(struct daemon *daemon)
     options.dispatch = (amdrpc_dispatch)daemon->config->dispatch;
     options.logs_calls = daemon->config->access_log;
     options.compress = daemon->config->compress;
+    if (options.max_connections_per_address == 0) { // was asked for: it is off
+        options.max_connections_per_address = AMDRPC_NO_LIMIT;
+    }
     if (options.max_workers != 0 && options.max_workers < options.workers) {
         return amdi_config_fail(daemon->config,
                 "max-workers: %" PRIu32 " is less than workers: %" PRIu32,

@@ -330,9 +330,10 @@ static const struct amdi_setting settings[] = {
         LIMIT("max-connection-queued-bytes", BYTES, "SIZE", 1024, MAX_BYTES,
                 "1m", max_connection_queued_bytes,
                 "answers that a client does not take; then it is not read"),
-        LIMIT("max-connections-per-address", COUNT, "N", 1, 1000000, "256",
+        LIMIT("max-connections-per-address", COUNT, "N", 0, 1000000, "256",
                 max_connections_per_address,
-                "connections at a time of one address"),
+                "connections at a time of one address; 0: as many as there "
+                "may be"),
         LIMIT("max-decoded-bytes", BYTES, "SIZE", 1024, MAX_BYTES, "32m",
                 max_decoded_bytes, "what a request message may unpack to"),
         LIMIT("max-nesting", COUNT, "N", 1, 500, "100", max_nesting,

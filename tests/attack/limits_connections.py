@@ -1,4 +1,5 @@
 """Limits of connections: how many, and how long they may take for what."""
+import contextlib
 import types
 
 import http2
@@ -49,6 +50,15 @@ def connections_of_address(daemon):
         with Attacker(daemon, address=OTHER_ADDRESS) as other:
             served(other, 1)
     return logged(daemon, "reason=max_connections_per_address")
+
+
+def connections_without_limit(daemon):
+    """More than the default allows, all served at a time."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(Attacker(daemon)) for _ in range(300)]
+        for attacker in held:
+            served(attacker, 1)
+        return f"{len(held)} served"
 
 
 def streams(daemon):
@@ -200,6 +210,8 @@ ROWS = (
     Row("connections and descriptors", ["--max-connections", "10000"], connections_of_descriptors,
         max_fds=100),
     Row("connections of an address", ["--max-connections-per-address", "1"], connections_of_address),
+    Row("an address without a limit", ["--max-connections-per-address", "0"],
+        connections_without_limit),
     Row("concurrent streams", ["--max-concurrent-streams", "2"], streams),
     Row("running and queued calls", ["--max-calls-per-connection", "3", "--workers", "8"], calls),
     Row("preface", TLS, preface),

@@ -1,4 +1,6 @@
 /** Tests how the connections of each address are counted. */
+#include <amdrpc/server.h>
+
 #include "common/alloc.h"
 #include "server/conn/address_count.h"
 #include "tests/support/runner.h"
@@ -61,6 +63,14 @@ START_TEST(other_addresses_have_their_own_count)
 }
 END_TEST
 
+START_TEST(address_without_a_limit_has_any_number)
+{
+    for (uint16_t port = 1; port <= 1000; port++) {
+        ck_assert_ptr_nonnull(add("192.0.2.1", port, AMDRPC_NO_LIMIT));
+    }
+}
+END_TEST
+
 START_TEST(connection_that_ended_makes_room)
 {
     struct amdi_address_entry *entry = add("192.0.2.1", 1, 1);
@@ -103,6 +113,7 @@ address_count_suite(void)
     tcase_add_checked_fixture(counts, count_set_up, count_tear_down);
     tcase_add_test(counts, address_at_its_limit_is_refused);
     tcase_add_test(counts, other_addresses_have_their_own_count);
+    tcase_add_test(counts, address_without_a_limit_has_any_number);
     tcase_add_test(counts, connection_that_ended_makes_room);
     tcase_add_test(counts, ipv4_address_mapped_to_ipv6_is_the_same);
     tcase_add_test(counts, without_memory_is_refused);
