@@ -300,7 +300,7 @@ headers_again(struct amdi_h2 *h2, struct h2_stream *stream)
     if (stream == NULL) {
         // Sent before our RST_STREAM came; decoded all the same.
         return amdi_h2_allow(
-                h2, AMDI_H2_GUARD_USELESS, "too many HEADERS after the end");
+                h2, AMDI_H2_GUARD_STRAY, "too many HEADERS after the end");
     }
     h2->is_trailers = h2->options.is_server || stream->has_headers;
     if (stream->state == H2_STREAM_REMOTE_CLOSED) {

@@ -99,7 +99,7 @@ settings_on_ack(struct amdi_h2 *h2)
         }
     }
     return amdi_h2_allow(
-            h2, AMDI_H2_GUARD_USELESS, "too many answers to SETTINGS");
+            h2, AMDI_H2_GUARD_STRAY, "too many answers to SETTINGS");
 }
 
 static amdrpc_err
@@ -154,7 +154,7 @@ on_ping(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if ((frame->flags & AMDI_H2_ACK) != 0) {
         h2->events->on_ping_ack(h2->ctx, payload);
         return amdi_h2_allow(
-                h2, AMDI_H2_GUARD_USELESS, "too many answers to PINGs");
+                h2, AMDI_H2_GUARD_STRAY, "too many answers to PINGs");
     }
     err = amdi_h2_allow(h2, AMDI_H2_GUARD_PING, "too_many_pings");
     if (err == AMDRPC_OK && h2->events->on_ping != NULL &&
@@ -194,7 +194,7 @@ on_goaway(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (!h2->options.is_server) {
         amdi_h2_each_stream(h2, stream_close_above, last_id);
     }
-    return amdi_h2_allow(h2, AMDI_H2_GUARD_USELESS, "too many GOAWAYs");
+    return amdi_h2_allow(h2, AMDI_H2_GUARD_STRAY, "too many GOAWAYs");
 }
 
 /** A connection's window. */
@@ -345,6 +345,6 @@ amdi_h2_on_control_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
                 h2, AMDI_H2_PROTOCOL_ERROR, "PUSH_PROMISE is switched off");
     default:
         return amdi_h2_allow(
-                h2, AMDI_H2_GUARD_USELESS, "too many unknown frames");
+                h2, AMDI_H2_GUARD_STRAY, "too many unknown frames");
     }
 }

@@ -21,7 +21,7 @@ const struct amdi_h2_limits amdi_h2_default_limits = {
                         [AMDI_H2_GUARD_PING] = {.burst = 100, .per_second = 10},
                         [AMDI_H2_GUARD_SETTINGS] = {.burst = 20,
                                 .per_second = 2},
-                        [AMDI_H2_GUARD_USELESS] = {.burst = 10000,
+                        [AMDI_H2_GUARD_STRAY] = {.burst = 10000,
                                 .per_second = 1000},
                 },
         .max_empty_frames = 32,

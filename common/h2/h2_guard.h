@@ -12,7 +12,7 @@ enum amdi_h2_guarded {
     AMDI_H2_GUARD_FAULT,    // its faults that we reset (CVE-2025-8671)
     AMDI_H2_GUARD_PING,     // PING (CVE-2019-9512)
     AMDI_H2_GUARD_SETTINGS, // SETTINGS (CVE-2019-9515)
-    AMDI_H2_GUARD_USELESS,  // what is read for nothing: unknown frames, …
+    AMDI_H2_GUARD_STRAY,    // what is read for nothing: unknown frames, …
     AMDI_H2_NGUARDS,
 };
 

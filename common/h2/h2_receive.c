@@ -305,7 +305,7 @@ frame_begin_data(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
     h2->is_data_wanted = data_is_wanted(h2, amdi_h2_find(h2, frame->stream_id));
     if (!h2->is_data_wanted) {
         err = amdi_h2_allow(
-                h2, AMDI_H2_GUARD_USELESS, "too much DATA after the end");
+                h2, AMDI_H2_GUARD_STRAY, "too much DATA after the end");
         if (err != AMDRPC_OK) {
             return err;
         }

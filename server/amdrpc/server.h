@@ -125,6 +125,8 @@ typedef struct amdrpc_server_options {
     amdrpc_rate faults;           // 100, 10: for which a call is reset
     amdrpc_rate pings;            // 100, 10
     amdrpc_rate settings_frames;  // 20, 2
+    amdrpc_rate stray_frames;     // 10000, 1000: that mean nothing, as unknown
+                                  // ones, or those of a call that has ended
     uint32_t frames_per_turn; // 256, not counting DATA: then others go first
 
     // Times in milliseconds, after which a peer is given up.

@@ -23,6 +23,7 @@ static const struct row rows[] = {
         RATE(faults, AMDI_H2_GUARD_FAULT),
         RATE(pings, AMDI_H2_GUARD_PING),
         RATE(settings_frames, AMDI_H2_GUARD_SETTINGS),
+        RATE(stray_frames, AMDI_H2_GUARD_STRAY),
         ROW(max_empty_frames, max_empty_frames),
         ROW(early_reset_streams, early_reset_streams),
         ROW(priorities_per_stream, priorities_per_stream),

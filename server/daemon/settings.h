@@ -37,7 +37,7 @@ struct amdi_setting {
     const char *help;
 };
 
-#define AMDI_NSETTINGS 73u
+#define AMDI_NSETTINGS 75u
 
 /** Returns the row at @index (< AMDI_NSETTINGS); static. */
 const struct amdi_setting *amdi_setting_at(size_t index);

@@ -5,8 +5,9 @@ import http2
 from attacker import Attacker
 from floods import expect
 from header_lists import blocks
-from limits import (BLOCK, CALM, COMPRESSION, ECHO, ECHO_INLINE, EXHAUSTED, FLOW_CONTROL, HI,
-                    NO_ERROR, OK, SLEEP, Row, flood, goaway_of, ms, reset_of, served, status_of)
+from limits import (BLOCK, CALM, COMPRESSION, ECHO, ECHO_INLINE, EXHAUSTED, FLOW_CONTROL,
+                    FRAME_SIZE, HI, NO_ERROR, OK, SLEEP, Row, flood, goaway_of, ms, reset_of,
+                    served, status_of)
 
 TABLE_SIZE, WINDOW_SIZE, LIST_SIZE = 1, 4, 6  # SETTINGS
 REFLECT = b"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -154,6 +155,32 @@ def faults(daemon):
         return goaway_of(attacker, CALM, "too many faults on streams")
 
 
+def stray_frames(daemon):
+    """A connection for each kind."""
+    call = http2.call(1, SLEEP, ms(60000))
+    ended = call + http2.rst(1)
+    strays = (
+        (http2.frame(0xFA, 0, 0, b"?"), "too many unknown frames", b""),
+        (http2.frame(http2.PING, 1, 0, b"answered"), "too many answers to PINGs", b""),
+        (http2.frame(http2.SETTINGS, 1, 0), "too many answers to SETTINGS", b""),
+        (http2.frame(http2.GOAWAY, 0, 0, bytes(8)), "too many GOAWAYs", call),
+        (http2.data(1, b"x", 0), "too much DATA after the end", ended),
+        (http2.headers(1, SLEEP), "too many HEADERS after the end", ended),
+    )
+    for frame, text, before in strays:
+        outcome = flood(daemon, frame, text, before)
+    return outcome
+
+
+def frame_size(daemon):
+    """The largest one, of a kind that is not known, and then one byte more."""
+    with Attacker(daemon) as attacker:
+        attacker.send(http2.frame(0xFA, 0, 0, bytes(16384)))
+        served(attacker, 1)
+        attacker.send(http2.frame(0xFA, 0, 0, bytes(16385)))
+        return goaway_of(attacker, FRAME_SIZE, "a frame is over 16384 bytes")
+
+
 def empty_frames(daemon):
     with Attacker(daemon) as attacker:
         empty = http2.data(1, b"", 0) * 4
@@ -245,6 +272,8 @@ ROWS = (
     Row("resets", ["--reset-burst", "5", "--reset-rate", "1"], resets),
     Row("early resets", ["--early-reset-streams", "20"], early_resets),
     Row("faults", ["--fault-burst", "5", "--fault-rate", "1"], faults),
+    Row("stray frames", ["--stray-burst", "5", "--stray-rate", "1"], stray_frames),
+    Row("frame size", [], frame_size),
     Row("empty frames", ["--max-empty-frames", "4"], empty_frames),
     Row("PRIORITY", ["--priorities-per-stream", "2"], priorities),
     Row("WINDOW_UPDATE", ["--window-updates-per-frame", "1"], window_updates),

@@ -32,6 +32,7 @@ START_TEST(options_with_values_are_taken)
     const amdrpc_server_options wanted = {
             .faults = {.burst = 1, .per_second = 2},
             .pings = {.burst = 3},
+            .stray_frames = {.burst = 6, .per_second = 7},
             .max_settings = 4,
             .header_table_bytes = 5,
     };
@@ -45,6 +46,8 @@ START_TEST(options_with_values_are_taken)
     ck_assert_uint_eq(limits.rates[AMDI_H2_GUARD_FAULT].per_second, 2);
     ck_assert_uint_eq(limits.rates[AMDI_H2_GUARD_PING].burst, 3);
     ck_assert_uint_eq(limits.rates[AMDI_H2_GUARD_PING].per_second, 10);
+    ck_assert_uint_eq(limits.rates[AMDI_H2_GUARD_STRAY].burst, 6);
+    ck_assert_uint_eq(limits.rates[AMDI_H2_GUARD_STRAY].per_second, 7);
     ck_assert_uint_eq(limits.max_settings, 4);
     ck_assert_uint_eq(limits.header_table_bytes, 5);
 }
