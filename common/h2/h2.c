@@ -402,8 +402,9 @@ amdi_h2_submit_ping(struct amdi_h2 *h2, const uint8_t opaque[8])
 {
     const struct amdi_h2_frame frame = {.len = 8, .type = AMDI_H2_PING};
 
-    if (amdi_h2_push_frame(h2, &frame, opaque) != AMDRPC_OK) {
-        return; // no answer will come, as from a peer that is gone
+    // Without memory no answer will come, as from a peer that is gone.
+    if (amdi_h2_push_frame(h2, &frame, opaque) == AMDRPC_OK) {
+        h2->npings++;
     }
 }
 

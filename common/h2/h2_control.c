@@ -90,16 +90,16 @@ settings_acknowledge(struct amdi_h2 *h2)
 static amdrpc_err
 settings_on_ack(struct amdi_h2 *h2)
 {
-    if (!h2->has_ack) {
-        h2->has_ack = true;
-        h2->same_block.len = 0; // the table may change
-        if (nghttp2_hd_inflate_change_table_size(h2->inflater,
-                    h2->options.limits->header_table_bytes) != 0) {
-            return AMDRPC_ENOMEM;
-        }
+    if (h2->has_ack) {
+        return amdi_h2_allow(
+                h2, AMDI_H2_GUARD_STRAY, "too many answers to SETTINGS");
     }
-    return amdi_h2_allow(
-            h2, AMDI_H2_GUARD_STRAY, "too many answers to SETTINGS");
+    h2->has_ack = true;
+    h2->same_block.len = 0; // the table may change
+    return nghttp2_hd_inflate_change_table_size(
+                   h2->inflater, h2->options.limits->header_table_bytes) == 0
+            ? AMDRPC_OK
+            : AMDRPC_ENOMEM;
 }
 
 static amdrpc_err
@@ -138,6 +138,18 @@ on_settings(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
 /* ---- PING, GOAWAY, WINDOW_UPDATE, RST_STREAM, PRIORITY ---- */
 
 static amdrpc_err
+ping_on_ack(struct amdi_h2 *h2, const uint8_t *payload)
+{
+    if (h2->npings == 0) {
+        return amdi_h2_allow(
+                h2, AMDI_H2_GUARD_STRAY, "too many answers to PINGs");
+    }
+    h2->npings--;
+    h2->events->on_ping_ack(h2->ctx, payload);
+    return AMDRPC_OK;
+}
+
+static amdrpc_err
 on_ping(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         const uint8_t *payload)
 {
@@ -152,9 +164,7 @@ on_ping(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         return amdi_h2_fail(h2, AMDI_H2_PROTOCOL_ERROR, "PING on a stream");
     }
     if ((frame->flags & AMDI_H2_ACK) != 0) {
-        h2->events->on_ping_ack(h2->ctx, payload);
-        return amdi_h2_allow(
-                h2, AMDI_H2_GUARD_STRAY, "too many answers to PINGs");
+        return ping_on_ack(h2, payload);
     }
     err = amdi_h2_allow(h2, AMDI_H2_GUARD_PING, "too_many_pings");
     if (err == AMDRPC_OK && h2->events->on_ping != NULL &&

@@ -100,6 +100,7 @@ struct amdi_h2 {
     bool has_sent_goaway;   // the final one
     bool has_peer_goaway;
     bool has_failed; // of its own GOAWAY nothing follows
+    uint32_t npings; // of ours, not answered
 
     struct h2_streams streams;
 };

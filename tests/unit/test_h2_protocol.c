@@ -125,6 +125,19 @@ START_TEST(ping_is_answered)
 }
 END_TEST
 
+START_TEST(answer_to_no_ping_is_not_told)
+{
+    struct amdi_buf raw;
+
+    amdi_buf_init(&raw);
+    test_raw_frame(&raw, TEST_RAW_PING, TEST_RAW_ACK, 0, "12345678", 8);
+    ck_assert_int_eq(test_pair_feed(server, &raw), AMDRPC_OK);
+
+    ck_assert_uint_eq(server->nping_acks, 0);
+    ck_assert_uint_eq(client->ngoaways, 0);
+}
+END_TEST
+
 START_TEST(drain_is_told_in_two_steps)
 {
     (void)test_pair_open_call(/*is_finished=*/true);
@@ -315,6 +328,7 @@ add_protocol_cases(Suite *suite)
 
     tcase_add_test(connection, settings_are_told);
     tcase_add_test(connection, ping_is_answered);
+    tcase_add_test(connection, answer_to_no_ping_is_not_told);
     tcase_add_test(connection, drain_is_told_in_two_steps);
     tcase_add_test(
             connection, call_is_answered_after_goaway_and_the_session_ends);
