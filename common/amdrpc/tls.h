@@ -30,7 +30,7 @@ typedef enum amdrpc_tls_version {
     AMDRPC_TLS_1_3,
 } amdrpc_tls_version;
 
-/** All files are PEM. */
+/** All files are PEM. Zero fields mean the default. */
 typedef struct amdrpc_tls_options {
     amdrpc_tls_role role;
     // Our certificate, followed by those that vouch for it. A server needs
@@ -44,6 +44,16 @@ typedef struct amdrpc_tls_options {
     // Server: a client without a certificate is refused.
     bool requires_peer_cert;
     amdrpc_tls_version min_version;
+    // What handshakes choose from, as OpenSSL writes it, names between colons;
+    // NULL for the default. TLS 1.2, "ECDHE+AESGCM:ECDHE+CHACHA20": only what
+    // is ECDHE with authenticated encryption. Default: with AES-GCM or
+    // ChaCha20-Poly1305.
+    const char *ciphers;
+    // The same of TLS 1.3, "TLS_AES_256_GCM_SHA384". Default: AES-128-GCM,
+    // AES-256-GCM, ChaCha20-Poly1305.
+    const char *ciphersuites;
+    // For agreeing on keys, the best first. Default: "X25519:P-256:P-384".
+    const char *groups;
 } amdrpc_tls_options;
 
 // A sentence about a failure fits in here.

@@ -10,21 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// Forward secrecy and authenticated encryption only, for TLS 1.2 …
-#define CIPHERS_1_2                  \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:" \
-    "ECDHE-RSA-AES128-GCM-SHA256:"   \
-    "ECDHE-ECDSA-AES256-GCM-SHA384:" \
-    "ECDHE-RSA-AES256-GCM-SHA384:"   \
-    "ECDHE-ECDSA-CHACHA20-POLY1305:" \
-    "ECDHE-RSA-CHACHA20-POLY1305"
-// … and what 1.3 has, the cheapest first.
-#define CIPHERS_1_3           \
-    "TLS_AES_128_GCM_SHA256:" \
-    "TLS_AES_256_GCM_SHA384:" \
-    "TLS_CHACHA20_POLY1305_SHA256"
-#define GROUPS "X25519:P-256:P-384"
-
 // The ALPN name of HTTP/2 over TLS, in its wire form (RFC 9113, section 3.2).
 static const unsigned char alpn_h2[] = {2, 'h', '2'};
 
@@ -68,10 +53,7 @@ ctx_set_protocol(
     bool is_server = tls->role == AMDRPC_TLS_SERVER;
     int oldest = tls->min_version == AMDRPC_TLS_1_3 ? TLS1_3_VERSION
                                                     : TLS1_2_VERSION;
-    bool is_set = SSL_CTX_set_min_proto_version(ctx, oldest) == 1 &&
-            SSL_CTX_set_cipher_list(ctx, CIPHERS_1_2) == 1 &&
-            SSL_CTX_set_ciphersuites(ctx, CIPHERS_1_3) == 1 &&
-            SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
+    bool is_set = SSL_CTX_set_min_proto_version(ctx, oldest) == 1;
 
     // HTTP/2 frames say where a connection ends in good order, so a peer that
     // leaves without a word from TLS is no error of its own.
@@ -219,6 +201,9 @@ ctx_set_all(SSL_CTX *ctx, struct amdrpc_tls *tls, struct amdi_error *error)
 {
     amdrpc_err err = ctx_set_protocol(ctx, tls, error);
 
+    if (err == AMDRPC_OK) {
+        err = amdi_tls_set_choices(ctx, tls, error);
+    }
     if (err == AMDRPC_OK && tls->cert_file != NULL) {
         err = ctx_use_cert(ctx, tls->cert_file, error);
     }
@@ -324,7 +309,10 @@ tls_init(struct amdrpc_tls *tls, const amdrpc_tls_options *options,
     tls->bio = amdi_tls_bio_create();
     if (tls->bio == NULL || !text_copy(options->cert_file, &tls->cert_file) ||
             !text_copy(options->key_file, &tls->key_file) ||
-            !text_copy(options->ca_file, &tls->ca_file)) {
+            !text_copy(options->ca_file, &tls->ca_file) ||
+            !text_copy(options->ciphers, &tls->ciphers) ||
+            !text_copy(options->ciphersuites, &tls->ciphersuites) ||
+            !text_copy(options->groups, &tls->groups)) {
         return amdi_error_nomem(error);
     }
     return tls_load(tls, error);
@@ -404,6 +392,9 @@ amdrpc_tls_unref(amdrpc_tls *tls)
     amdi_free(tls->cert_file);
     amdi_free(tls->key_file);
     amdi_free(tls->ca_file);
+    amdi_free(tls->ciphers);
+    amdi_free(tls->ciphersuites);
+    amdi_free(tls->groups);
     pthread_mutex_destroy(&tls->mtx);
     amdi_free(tls);
 }

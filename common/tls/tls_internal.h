@@ -25,10 +25,13 @@ struct amdrpc_tls {
     amdrpc_tls_role role;
     bool requires_peer_cert;
     amdrpc_tls_version min_version;
-    char *cert_file; // owned; NULL for none
-    char *key_file;  // the same
-    char *ca_file;   // the same
-    BIO_METHOD *bio; // owned; how connections reach their sockets
+    char *cert_file;    // owned; NULL for none
+    char *key_file;     // the same
+    char *ca_file;      // the same
+    char *ciphers;      // owned; NULL for the default
+    char *ciphersuites; // the same
+    char *groups;       // the same
+    BIO_METHOD *bio;    // owned; how connections reach their sockets
 
     // Any thread.
     atomic_uint nrefs;
@@ -39,6 +42,10 @@ struct amdrpc_tls {
     uint32_t generation;               // of ctx
     struct amdi_ticket_key tickets[2]; // in use, and the one before
 };
+
+/** Lets peers choose from what @tls says. Errors: of amdrpc_tls_create. */
+AMDRPC_NODISCARD amdrpc_err amdi_tls_set_choices(
+        SSL_CTX *ctx, const struct amdrpc_tls *tls, struct amdi_error *error);
 
 /** A new connection's state; NULL without memory. Thread: any. */
 SSL *amdi_tls_new_ssl(struct amdrpc_tls *tls);
