@@ -189,6 +189,23 @@ config_refuse(struct amdi_config *config, const struct amdi_setting *setting,
             setting->type == AMDI_SETTING_CHOICE ? ": " : " from ", range);
 }
 
+/* What a row alone knows to be wrong with a text. */
+static amdrpc_err
+config_check(struct amdi_config *config, const struct amdi_setting *setting,
+        const char *value, const char *where)
+{
+    struct amdi_error error = {.text = ""};
+    amdrpc_err err =
+            setting->check == NULL ? AMDRPC_OK : setting->check(value, &error);
+
+    if (err == AMDRPC_ENOMEM) {
+        return amdi_config_fail_memory(config);
+    }
+    return err == AMDRPC_OK ? AMDRPC_OK
+                            : amdi_config_fail(config, "%s: %s, in \"%s\"",
+                                      where, error.text, value);
+}
+
 /* ---- module settings ---- */
 
 static bool
@@ -337,6 +354,7 @@ amdi_config_assign(struct amdi_config *config, const char *name,
     size_t index;
     const struct amdi_setting *setting = amdi_setting_find(name, &index);
     uint64_t number = 0;
+    amdrpc_err err = AMDRPC_OK;
 
     if (setting == NULL) {
         return amdi_config_fail(config, "%s: there is no such setting", where);
@@ -349,6 +367,10 @@ amdi_config_assign(struct amdi_config *config, const char *name,
     }
     if (value[0] == '\0') {
         return amdi_config_fail(config, "%s: the value is empty", where);
+    }
+    err = config_check(config, setting, value, where);
+    if (err != AMDRPC_OK) {
+        return err;
     }
     if (config->sources[index] > source) {
         return AMDRPC_OK;

@@ -64,6 +64,9 @@ struct amdi_config {
     char *tls_key;
     char *tls_client_ca;
     uint32_t tls_min_version; // amdrpc_tls_version
+    char *tls_ciphers;
+    char *tls_ciphersuites;
+    char *tls_groups;
     char *token_file;
     char *metrics_listen;
     char *port_file;

@@ -28,6 +28,9 @@ listen_create_tls(struct amdi_config *config,
             .ca_file = first_of(setting->client_ca, config->tls_client_ca),
             .requires_peer_cert = setting->security == AMDI_LISTEN_MTLS,
             .min_version = (amdrpc_tls_version)config->tls_min_version,
+            .ciphers = config->tls_ciphers,
+            .ciphersuites = config->tls_ciphersuites,
+            .groups = config->tls_groups,
     };
     char reason[AMDRPC_REASON_BYTES] = "";
     amdrpc_err err = amdrpc_tls_create(&options, reason, sizeof(reason), out);

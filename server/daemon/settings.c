@@ -5,6 +5,7 @@
 #include <amdrpc/server.h>
 #include <amdrpc/tls.h>
 
+#include "common/tls/tls_choice.h"
 #include "common/value.h"
 #include "server/daemon/config.h"
 
@@ -61,6 +62,14 @@ static const struct amdi_choice log_format_choices[] = {
         .help = (what)                                                         \
     }
 
+// What handshakes choose from, as OpenSSL writes it.
+#define TLS_CHOICE(setting, note, field, what)                              \
+    {                                                                       \
+        .name = (setting), .type = AMDI_SETTING_TEXT, .value_name = "LIST", \
+        .def_note = (note), FIELD(tls_##field),                             \
+        .check = amdi_tls_check_##field, .help = (what)                     \
+    }
+
 #define MAX_MS (1000u * 3600 * 1000)
 #define MAX_BYTES (1u << 30)
 
@@ -114,6 +123,12 @@ static const struct amdi_setting settings[] = {
                 FIELD(tls_min_version),
                 .help = "the oldest TLS that clients may speak",
         },
+        TLS_CHOICE("tls-ciphers", "ECDHE with AES-GCM or ChaCha20", ciphers,
+                "what TLS 1.2 may use: ECDHE with AEAD only"),
+        TLS_CHOICE("tls-ciphersuites", "AES-GCM or ChaCha20", ciphersuites,
+                "what TLS 1.3 may use"),
+        TLS_CHOICE("tls-groups", "X25519:P-256:P-384", groups,
+                "for agreeing on keys"),
         {
                 .name = "token-file",
                 .type = AMDI_SETTING_TEXT,

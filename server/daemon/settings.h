@@ -2,6 +2,8 @@
 #ifndef AMDI_SETTINGS_H
 #define AMDI_SETTINGS_H
 
+#include "common/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,12 +34,14 @@ struct amdi_setting {
     uint64_t min;           // of numbers, inclusive
     uint64_t max;
     const struct amdi_choice *choices; // ends with a NULL name
+    // Of texts: what else is wrong with one; NULL: it may be anything.
+    amdrpc_err (*check)(const char *value, struct amdi_error *error);
     bool reloadable;
     size_t offset; // of the field in struct amdi_config
     const char *help;
 };
 
-#define AMDI_NSETTINGS 75u
+#define AMDI_NSETTINGS 78u
 
 /** Returns the row at @index (< AMDI_NSETTINGS); static. */
 const struct amdi_setting *amdi_setting_at(size_t index);

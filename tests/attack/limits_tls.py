@@ -77,6 +77,17 @@ def ciphers(daemon):
     return outcome
 
 
+def one_cipher(daemon):
+    """Of those that both would take, the other."""
+    tls = context(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    outcome = refused(daemon, tls)
+    tls = context()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    expect(accepted(daemon, tls)[1] == "ECDHE-ECDSA-AES256-GCM-SHA384", "another cipher")
+    return outcome
+
+
 def alpn(daemon):
     return f"none: {refused(daemon, context(alpn=()))}; http/1.1: {refused(daemon, context(alpn=('http/1.1',)))}"
 
@@ -102,13 +113,31 @@ def s_client(daemon, *args, text="", until=b""):
         return (said + process.communicate(text.encode(), SECONDS)[0]).decode(errors="replace")
 
 
+def s_client_is_served(daemon, *args):
+    said = s_client(daemon, *args)
+    expect("Cipher is " in said and "Cipher is (NONE)" not in said, said)
+
+
+def s_client_is_refused(daemon, *args):
+    said = s_client(daemon, *args)
+    expect("handshake failure" in said, said)
+    return f"{args[-1]} refused: handshake failure"
+
+
+def one_suite(daemon):
+    s_client_is_served(daemon, "-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384")
+    return s_client_is_refused(daemon, "-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256")
+
+
 def groups(daemon):
     for group in ("X25519", "P-256", "P-384"):
-        said = s_client(daemon, "-groups", group)
-        expect("handshake failure" not in said and "Cipher is (NONE)" not in said, said)
-    said = s_client(daemon, "-groups", "P-521")
-    expect("handshake failure" in said, said)
-    return "P-521 refused: handshake failure"
+        s_client_is_served(daemon, "-groups", group)
+    return s_client_is_refused(daemon, "-groups", "P-521")
+
+
+def one_group(daemon):
+    s_client_is_served(daemon, "-groups", "P-384")
+    return s_client_is_refused(daemon, "-groups", "X25519")
 
 
 def renegotiation(daemon):
@@ -126,15 +155,20 @@ def early_data(daemon):
     return "tickets allow 0 bytes"
 
 
-ROWS = (Row("TLS 1.3 alone", ["--tls-min-version", "1.3"], newest_version, is_tls=True),) + tuple(
-    Row(name, [], cross, is_tls=True)
-    for name, cross in (
-        ("TLS versions", versions),
-        ("TLS ciphers", ciphers),
-        ("TLS groups", groups),
-        ("ALPN", alpn),
-        ("renegotiation", renegotiation),
-        ("compression", compression),
-        ("0-RTT", early_data),
-    )
+UNSET = (
+    ("TLS versions", versions),
+    ("TLS ciphers", ciphers),
+    ("TLS groups", groups),
+    ("ALPN", alpn),
+    ("renegotiation", renegotiation),
+    ("compression", compression),
+    ("0-RTT", early_data),
+)
+
+ROWS = (
+    Row("TLS 1.3 alone", ["--tls-min-version", "1.3"], newest_version, is_tls=True),
+    Row("TLS ciphers, one", ["--tls-ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384"], one_cipher, is_tls=True),
+    Row("TLS 1.3 ciphers, one", ["--tls-ciphersuites", "TLS_AES_256_GCM_SHA384"], one_suite, is_tls=True),
+    Row("TLS groups, one", ["--tls-groups", "P-384"], one_group, is_tls=True),
+    *(Row(name, [], cross, is_tls=True) for name, cross in UNSET),
 )

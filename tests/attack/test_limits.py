@@ -87,6 +87,11 @@ class ManualTest(unittest.TestCase):
             if "*" in line[-1]:
                 self.assertLessEqual(told, crossed, line)
 
+    def test_what_has_no_setting_has_a_reason(self):
+        for line in self.lines:
+            if not re.search(r"`[a-z-]+`", line[1]):
+                self.assertRegex(line[1], "^fixed: .", line)
+
     def test_other_tests_exist(self):
         for line in self.lines:
             for path in re.findall(r"`(tests/[^`]+)`", line[-1]):

@@ -126,6 +126,10 @@ class DaemonTest(Serving):
         result = run(AMDRPC_WORKERS="many")
         self.assert_refused(result, 2, 'AMDRPC_WORKERS: "many" is not a number')
 
+    def test_weak_cipher_is_a_usage_error(self):
+        result = run("--tls-ciphers", "ECDHE+AESGCM:AES128-SHA")
+        self.assert_refused(result, 2, "--tls-ciphers: AES128-SHA is not ECDHE")
+
     def test_metrics_are_served_grouped_by_name(self):
         daemon = self.start("--module", "bench", "--metrics-listen", "127.0.0.1:0")
         port = daemon.wait_for_log(r"metrics-listening .*port=(\d+)")

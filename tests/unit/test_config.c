@@ -217,6 +217,14 @@ static const struct {
         {"--dispatch inline",
                 "--dispatch: \"inline\" is not one of: pool, sync"},
         {"--port-file=", "--port-file: the value is empty"},
+        {"--tls-ciphers ECDHE+AESGCM:AES128-SHA",
+                "--tls-ciphers: AES128-SHA is not ECDHE with authenticated "
+                "encryption, in \"ECDHE+AESGCM:AES128-SHA\""},
+        {"--tls-ciphersuites TYPO",
+                "--tls-ciphersuites: TYPO is no cipher suite of TLS 1.3, in "
+                "\"TYPO\""},
+        {"--tls-groups X25519:TYPO",
+                "--tls-groups: TYPO is no group, in \"X25519:TYPO\""},
         {"--set root=/a", "--set: \"root\" is not MODULE.KEY"},
         {"--set checksum.root",
                 "--set: \"checksum.root\" is not "
