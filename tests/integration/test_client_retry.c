@@ -74,15 +74,23 @@ peer_fail_twice(struct test_peer_stream *stream, enum test_peer_moment moment)
     test_peer_finish(stream, "0", "");
 }
 
+/** Makes a call: how it ends, and how often the peer is asked for it. */
+static void
+expect_call(const amdrpc_call_options *options, amdrpc_status_code status,
+        unsigned nrequests)
+{
+    amdrpc_future *future = test_client_call(options);
+
+    test_assert_future(future, status);
+    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), nrequests);
+    amdrpc_future_unref(future);
+}
+
 START_TEST(unavailable_call_is_made_again)
 {
     start(peer_fail_twice, &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_OK);
-    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), 3);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_OK, 3);
 }
 END_TEST
 
@@ -93,10 +101,7 @@ START_TEST(call_brings_its_own_policy)
 
     start(peer_fail_twice, NULL);
 
-    amdrpc_future *future = test_client_call(&options);
-
-    test_assert_future(future, AMDRPC_STATUS_OK);
-    amdrpc_future_unref(future);
+    expect_call(&options, AMDRPC_STATUS_OK, 3);
 }
 END_TEST
 
@@ -107,10 +112,7 @@ START_TEST(call_refuses_the_channels_policy)
 
     start(peer_fail_twice, &retrying);
 
-    amdrpc_future *future = test_client_call(&options);
-
-    test_assert_future(future, AMDRPC_STATUS_UNAVAILABLE);
-    amdrpc_future_unref(future);
+    expect_call(&options, AMDRPC_STATUS_UNAVAILABLE, 1);
 }
 END_TEST
 
@@ -118,11 +120,7 @@ START_TEST(without_a_policy_there_is_one_attempt)
 {
     start(peer_fail_twice, NULL);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_UNAVAILABLE);
-    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), 1);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_UNAVAILABLE, 1);
 }
 END_TEST
 
@@ -140,84 +138,60 @@ START_TEST(server_stream_is_made_again_before_it_began)
 }
 END_TEST
 
+/** What every request is refused with. */
+static struct {
+    const char *status;
+    const char *pushback; // NULL: none
+} refusal;
+
 static void
-peer_always_fail(struct test_peer_stream *stream, enum test_peer_moment moment)
+peer_refuse_all(struct test_peer_stream *stream, enum test_peer_moment moment)
 {
     if (moment == PEER_END) {
-        peer_refuse(stream, "14", NULL);
+        peer_refuse(stream, refusal.status, refusal.pushback);
     }
+}
+
+static void
+start_refusing(const char *status, const char *pushback,
+        const amdrpc_channel_options *options)
+{
+    refusal.status = status;
+    refusal.pushback = pushback;
+    start(peer_refuse_all, options);
 }
 
 START_TEST(attempts_come_to_an_end)
 {
-    start(peer_always_fail, &retrying);
+    start_refusing("14", NULL, &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_UNAVAILABLE);
-    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), 4);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_UNAVAILABLE, 4);
 }
 END_TEST
-
-static void
-peer_internal(struct test_peer_stream *stream, enum test_peer_moment moment)
-{
-    if (moment == PEER_END) {
-        peer_refuse(stream, "13", NULL);
-    }
-}
 
 START_TEST(other_status_is_final)
 {
-    start(peer_internal, &retrying);
+    start_refusing("13", NULL, &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_INTERNAL);
-    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), 1);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_INTERNAL, 1);
 }
 END_TEST
-
-static void
-peer_never_again(struct test_peer_stream *stream, enum test_peer_moment moment)
-{
-    if (moment == PEER_END) {
-        peer_refuse(stream, "14", "-1");
-    }
-}
 
 START_TEST(server_forbids_another_attempt)
 {
-    start(peer_never_again, &retrying);
+    start_refusing("14", "-1", &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_UNAVAILABLE);
-    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), 1);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_UNAVAILABLE, 1);
 }
 END_TEST
-
-static void
-peer_much_later(struct test_peer_stream *stream, enum test_peer_moment moment)
-{
-    if (moment == PEER_END) {
-        peer_refuse(stream, "14", "3600000");
-    }
-}
 
 START_TEST(attempt_after_the_deadline_is_not_waited_for)
 {
     const amdrpc_call_options options = {.timeout_ms = 600000};
 
-    start(peer_much_later, &retrying);
+    start_refusing("14", "3600000", &retrying);
 
-    amdrpc_future *future = test_client_call(&options);
-
-    test_assert_future(future, AMDRPC_STATUS_UNAVAILABLE);
-    amdrpc_future_unref(future);
+    expect_call(&options, AMDRPC_STATUS_UNAVAILABLE, 1);
 }
 END_TEST
 
@@ -225,7 +199,7 @@ END_TEST
 static amdrpc_client_call *
 begin_waiting(void)
 {
-    start(peer_much_later, &retrying);
+    start_refusing("14", "3600000", &retrying);
     amdrpc_client_call *call = test_client_begin(&test_unary);
 
     test_client_send(call, "hi");
@@ -278,11 +252,7 @@ START_TEST(answer_that_has_begun_is_the_only_one)
 {
     start(peer_fail_late, &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_UNAVAILABLE);
-    ck_assert_uint_eq(test_peer_get(test_peer, PEER_NREQUESTS), 1);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_UNAVAILABLE, 1);
 }
 END_TEST
 
@@ -307,10 +277,7 @@ START_TEST(http_error_is_no_answer)
 {
     start(peer_proxy_error, &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
-
-    test_assert_future(future, AMDRPC_STATUS_OK);
-    amdrpc_future_unref(future);
+    expect_call(NULL, AMDRPC_STATUS_OK, 2);
 }
 END_TEST
 
@@ -328,11 +295,9 @@ START_TEST(lost_connection_is_made_good)
 {
     start(peer_hang_up, &retrying);
 
-    amdrpc_future *future = test_client_call(NULL);
+    expect_call(NULL, AMDRPC_STATUS_OK, 2);
 
-    test_assert_future(future, AMDRPC_STATUS_OK);
     ck_assert_uint_eq(test_peer_get(test_peer, PEER_NCONNS), 2);
-    amdrpc_future_unref(future);
 }
 END_TEST
 
@@ -354,7 +319,7 @@ START_TEST(throttle_stops_attempts)
     const amdrpc_channel_options options = {
             .retry = {.max_attempts = 5, QUICK}, .retry_max_tokens = 4};
 
-    start(peer_always_fail, &options);
+    start_refusing("14", NULL, &options);
 
     for (int i = 0; i < 3; i++) {
         amdrpc_future_unref(test_client_call(NULL));
