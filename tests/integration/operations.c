@@ -3,6 +3,7 @@
 
 #include "amdrpc/v1/operations.amdrpc-server.h"
 #include "google/longrunning/operations.amdrpc-server.h"
+#include "tests/support/deadline.h"
 
 #include <check.h>
 
@@ -395,10 +396,8 @@ test_operations_end(void)
 void
 test_operations_await(const unsigned *counter, unsigned n)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(TEST_WAIT_MS);
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += TEST_WAIT_MS / 1000;
     (void)pthread_mutex_lock(&script_mtx);
     while (*counter < n) {
         ck_assert_int_eq(

@@ -3,6 +3,7 @@
 
 #include "server/server.h"
 #include "tests/integration/calls.h"
+#include "tests/support/deadline.h"
 
 #include <check.h>
 
@@ -63,13 +64,9 @@ test_calls_hold(amdrpc_call *call)
 bool
 test_calls_wait(uint32_t ms)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(ms);
     bool is_open = false;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&world.mtx);
     if (!world.is_open) {
         (void)pthread_cond_timedwait(&world.changed, &world.mtx, &until);
@@ -95,12 +92,10 @@ test_server_get(enum test_server_count count)
 void
 test_server_await(enum test_server_count count, size_t n)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(WAIT_S * 1000);
     size_t got = 0;
     int rv = 0;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
     pthread_mutex_lock(&world.mtx);
     while (world.counts[count] < n && rv == 0) {
         rv = pthread_cond_timedwait(&world.changed, &world.mtx, &until);

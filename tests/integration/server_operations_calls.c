@@ -3,6 +3,7 @@
 
 #include "tests/integration/server_operations.h"
 #include "tests/proto/calls.amdrpc-server.h"
+#include "tests/support/deadline.h"
 
 #include <check.h>
 
@@ -39,10 +40,8 @@ ops_calls_reset(void)
 static void
 world_await(const size_t *count, size_t n)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(WAIT_S * 1000);
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
     pthread_mutex_lock(&world.mtx);
     while (*count < n) {
         ck_assert_msg(
@@ -132,13 +131,9 @@ note_sent(void)
 static bool
 world_wait(void)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(2);
     bool is_open = false;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 2000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&world.mtx);
     if (!world.is_open) {
         (void)pthread_cond_timedwait(&world.changed, &world.mtx, &until);

@@ -1,5 +1,6 @@
 /** Tests calls with streams of messages. */
 #include "tests/integration/client.h"
+#include "tests/support/deadline.h"
 #include "tests/support/runner.h"
 
 #include <check.h>
@@ -232,10 +233,8 @@ static const amdrpc_client_call_events events = {
 static void
 wait_for_end(void)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(TEST_WAIT_MS);
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += TEST_WAIT_MS / 1000;
     ck_assert_int_eq(sem_timedwait(&ended, &until), 0);
 }
 

@@ -6,6 +6,7 @@
 #include "common/loop.h"
 #include "common/out.h"
 #include "common/transport.h"
+#include "tests/support/deadline.h"
 
 #include <check.h>
 #include <event2/event.h>
@@ -78,11 +79,9 @@ test_peer_get(struct test_peer *peer, enum test_peer_count count)
 static unsigned
 peer_wait_count(struct test_peer *peer, enum test_peer_count count, unsigned n)
 {
-    struct timespec until;
+    const struct timespec until = test_deadline_ms(PEER_WAIT_S * 1000);
     int rc = 0;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PEER_WAIT_S;
     pthread_mutex_lock(&peer->mtx);
     while (peer->counts[count] < n && rc == 0) {
         rc = pthread_cond_timedwait(&peer->changed, &peer->mtx, &until);
