@@ -24,3 +24,13 @@ amdi_error_nomem(struct amdi_error *error)
 {
     return amdi_error_set(error, AMDRPC_ENOMEM, "out of memory");
 }
+
+amdrpc_err
+amdi_error_tell(const struct amdi_error *error, amdrpc_err err, char *reason,
+        size_t size)
+{
+    if (err != AMDRPC_OK && reason != NULL) {
+        (void)snprintf(reason, size, "%s", error->text); // cut when too long
+    }
+    return err;
+}

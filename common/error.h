@@ -4,6 +4,8 @@
 
 #include <amdrpc/err.h>
 
+#include <stddef.h>
+
 /**
  * Stands in its user's memory; written only on failure. Where a function takes
  * one, NULL is accepted.
@@ -18,5 +20,14 @@ amdrpc_err amdi_error_set(struct amdi_error *error, amdrpc_err err,
 
 /** amdi_error_set for AMDRPC_ENOMEM. */
 amdrpc_err amdi_error_nomem(struct amdi_error *error);
+
+/**
+ * Hands the sentence to who asked for it, unless @err is AMDRPC_OK. Returns
+ * @err.
+ *
+ * @reason  of @size bytes, cut when longer; NULL: nobody asked
+ */
+amdrpc_err amdi_error_tell(const struct amdi_error *error, amdrpc_err err,
+        char *reason, size_t size);
 
 #endif

@@ -343,24 +343,14 @@ tls_create(const amdrpc_tls_options *options, struct amdrpc_tls **out,
     return AMDRPC_OK;
 }
 
-/** Hands a failure's sentence to who asked for it. */
-static amdrpc_err
-reason_copy(amdrpc_err err, const struct amdi_error *error, char *reason,
-        size_t size)
-{
-    if (err != AMDRPC_OK && reason != NULL) {
-        (void)snprintf(reason, size, "%s", error->text); // cut when too long
-    }
-    return err;
-}
-
 amdrpc_err
 amdrpc_tls_create(const amdrpc_tls_options *options, char *reason, size_t size,
         amdrpc_tls **out)
 {
     struct amdi_error error = {.text = ""};
 
-    return reason_copy(tls_create(options, out, &error), &error, reason, size);
+    return amdi_error_tell(
+            &error, tls_create(options, out, &error), reason, size);
 }
 
 amdrpc_err
@@ -368,7 +358,7 @@ amdrpc_tls_reload(amdrpc_tls *tls, char *reason, size_t size)
 {
     struct amdi_error error = {.text = ""};
 
-    return reason_copy(tls_load(tls, &error), &error, reason, size);
+    return amdi_error_tell(&error, tls_load(tls, &error), reason, size);
 }
 
 amdrpc_tls *

@@ -5,26 +5,15 @@
 #include "server/conn/listener.h"
 #include "server/server.h"
 
-#include <stdio.h>
-
-static amdrpc_err
-reason_copy(amdrpc_err err, const struct amdi_error *error, char *reason,
-        size_t size)
-{
-    if (err != AMDRPC_OK && reason != NULL) {
-        (void)snprintf(reason, size, "%s", error->text); // cut when too long
-    }
-    return err;
-}
-
 amdrpc_err
 amdrpc_server_set_token_file(
         amdrpc_server *server, const char *path, char *reason, size_t size)
 {
     struct amdi_error error = {.text = ""};
 
-    return reason_copy(amdi_auth_set_token_file(&server->auth, path, &error),
-            &error, reason, size);
+    return amdi_error_tell(&error,
+            amdi_auth_set_token_file(&server->auth, path, &error), reason,
+            size);
 }
 
 amdrpc_err

@@ -13,7 +13,6 @@
 #include "server/service.h"
 #include "server/services/operations/operations.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define US_PER_MS 1000
@@ -236,10 +235,7 @@ operations_open_store(const struct amdrpc_server *server,
     amdrpc_err err =
             amdi_store_open(options->store, &store_options, out, &error);
 
-    if (err != AMDRPC_OK && why != NULL && why_size > 0) {
-        (void)snprintf(why, why_size, "%s", error.text);
-    }
-    return err;
+    return amdi_error_tell(&error, err, why, why_size);
 }
 
 static amdrpc_err
