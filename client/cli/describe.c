@@ -3,38 +3,11 @@
 #include "client/cli/method_name.h"
 #include "client/cli/policy.h"
 #include "client/cli/proto_text.h"
-#include "client/cli/session.h"
+#include "client/cli/show.h"
 #include "client/program/program.h"
 
 #include <stdio.h>
 #include <string.h>
-
-struct describe_options {
-    struct amdi_connect connect;
-    uint64_t timeout_ms;
-};
-
-static const struct amdi_option describe_rows[] = {
-        AMDI_CONNECT_ROWS(struct describe_options, connect),
-        {.name = "timeout",
-                .kind = AMDI_OPTION_DURATION,
-                .offset = offsetof(struct describe_options, timeout_ms),
-                .value_name = "TIME",
-                .help = "Give up after this time: 2s, 500ms.",
-                .min = 1,
-                .max = 86400000},
-};
-
-static const struct amdi_command_line describe_line = {
-        .usage = "amdrpc describe [OPTION...] HOST:PORT [SYMBOL]",
-        .summary = "Prints a service, method, message or enum, as it stands "
-                   "in its .proto file;\nwithout a SYMBOL every service.",
-        .options = describe_rows,
-        .noptions = sizeof(describe_rows) / sizeof(describe_rows[0]),
-        .operands = {"HOST:PORT", "SYMBOL"},
-        .min_operands = 1,
-        .max_operands = 2,
-};
 
 // The files that hold the symbol are there already when they came before.
 static int
@@ -121,23 +94,15 @@ describe_named(struct amdi_session *session, const char *name)
 int
 amdi_command_describe(int argc, char **argv)
 {
-    struct describe_options options = {.timeout_ms = 0};
-    struct amdi_operands operands;
-    struct amdi_session session;
-    int exit_status;
+    static const struct amdi_show show = {
+            .usage = "amdrpc describe [OPTION...] HOST:PORT [SYMBOL]",
+            .summary =
+                    "Prints a service, method, message or enum, as it stands "
+                    "in its .proto file;\nwithout a SYMBOL every service.",
+            .operand = "SYMBOL",
+            .all = describe_all,
+            .named = describe_named,
+    };
 
-    if (!amdi_program_parse(&describe_line, argc, argv, &options, &operands,
-                &exit_status)) {
-        return exit_status;
-    }
-    exit_status = amdi_session_open(
-            &session, &options.connect, operands.items[0], options.timeout_ms);
-    if (exit_status != AMDI_EXIT_OK) {
-        return exit_status;
-    }
-    exit_status = operands.count == 1
-            ? describe_all(&session)
-            : describe_named(&session, operands.items[1]);
-    amdi_session_close(&session);
-    return exit_status;
+    return amdi_show_run(&show, argc, argv);
 }

@@ -1,36 +1,9 @@
 /** amdrpc list: the services of a server, or the methods of one. */
 #include "client/cli/command.h"
-#include "client/cli/session.h"
+#include "client/cli/show.h"
 #include "client/program/program.h"
 
 #include <stdio.h>
-
-struct list_options {
-    struct amdi_connect connect;
-    uint64_t timeout_ms;
-};
-
-static const struct amdi_option list_rows[] = {
-        AMDI_CONNECT_ROWS(struct list_options, connect),
-        {.name = "timeout",
-                .kind = AMDI_OPTION_DURATION,
-                .offset = offsetof(struct list_options, timeout_ms),
-                .value_name = "TIME",
-                .help = "Give up after this time: 2s, 500ms.",
-                .min = 1,
-                .max = 86400000},
-};
-
-static const struct amdi_command_line list_line = {
-        .usage = "amdrpc list [OPTION...] HOST:PORT [SERVICE]",
-        .summary = "Prints the services of a server, or the methods of a "
-                   "service, one on each line.",
-        .options = list_rows,
-        .noptions = sizeof(list_rows) / sizeof(list_rows[0]),
-        .operands = {"HOST:PORT", "SERVICE"},
-        .min_operands = 1,
-        .max_operands = 2,
-};
 
 static int
 list_services(struct amdi_session *session)
@@ -69,23 +42,14 @@ list_methods(struct amdi_session *session, const char *service)
 int
 amdi_command_list(int argc, char **argv)
 {
-    struct list_options options = {.timeout_ms = 0};
-    struct amdi_operands operands;
-    struct amdi_session session;
-    int exit_status;
+    static const struct amdi_show show = {
+            .usage = "amdrpc list [OPTION...] HOST:PORT [SERVICE]",
+            .summary = "Prints the services of a server, or the methods of a "
+                       "service, one on each line.",
+            .operand = "SERVICE",
+            .all = list_services,
+            .named = list_methods,
+    };
 
-    if (!amdi_program_parse(
-                &list_line, argc, argv, &options, &operands, &exit_status)) {
-        return exit_status;
-    }
-    exit_status = amdi_session_open(
-            &session, &options.connect, operands.items[0], options.timeout_ms);
-    if (exit_status != AMDI_EXIT_OK) {
-        return exit_status;
-    }
-    exit_status = operands.count == 1
-            ? list_services(&session)
-            : list_methods(&session, operands.items[1]);
-    amdi_session_close(&session);
-    return exit_status;
+    return amdi_show_run(&show, argc, argv);
 }
