@@ -4,6 +4,8 @@ import json
 import os
 import time
 
+from programs import read_messages
+
 STATUS = 64  # before a status in the exit status: see amdrpc(1)
 SECONDS = 60  # no step takes as long, on a slow machine under a sanitizer too
 
@@ -179,18 +181,6 @@ def make_folder(folder):
     with open(settings, "w", encoding="utf-8") as file:
         file.write(SETTINGS.replace("DIR", folder))
     return settings
-
-
-def read_messages(text):
-    """Each JSON value of a text that holds one after the other."""
-    decoder = json.JSONDecoder()
-    messages = []
-    text = text.decode().strip()
-    while text:
-        message, end = decoder.raw_decode(text)
-        messages.append(message)
-        text = text[end:].lstrip()
-    return messages
 
 
 class Answer:

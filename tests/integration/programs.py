@@ -1,4 +1,5 @@
 """Runs the real programs against the real daemon, for the tests beside it."""
+import json
 import os
 import subprocess
 import tempfile
@@ -55,6 +56,18 @@ class Daemon:
 
     def __exit__(self, *exc):
         self.stop()
+
+
+def read_messages(text):
+    """Each JSON value of a text that holds one after the other."""
+    decoder = json.JSONDecoder()
+    messages = []
+    text = text.decode().strip()
+    while text:
+        message, end = decoder.raw_decode(text)
+        messages.append(message)
+        text = text[end:].lstrip()
+    return messages
 
 
 class Result:

@@ -16,7 +16,8 @@ import unittest
 import command_programs
 import programs
 from command_programs import (
-    SECONDS, Answer, is_alive, read_messages, read_pid, request, wait_until)
+    SECONDS, Answer, is_alive, read_pid, request, wait_until)
+from programs import read_messages
 
 AMDRPCD, AMDRPC = sys.argv[1:3]
 

@@ -14,6 +14,7 @@ import tempfile
 import unittest
 
 import programs
+from programs import read_messages
 
 AMDRPCD, AMDRPC, BENCH, PROTO_ROOT = sys.argv[1:5]
 
@@ -24,18 +25,6 @@ REFLECTION = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 # Exit statuses: see amdrpc(1).
 USAGE, CONNECT, UNKNOWN, STATUS, SIGNAL = 1, 2, 3, 64, 128
 DEADLINE_EXCEEDED, NOT_FOUND = 4, 5
-
-
-def read_messages(text):
-    """Each JSON value of a text that holds one after the other."""
-    decoder = json.JSONDecoder()
-    messages = []
-    text = text.decode().strip()
-    while text:
-        message, end = decoder.raw_decode(text)
-        messages.append(message)
-        text = text[end:].lstrip()
-    return messages
 
 
 class ProgramTest(unittest.TestCase):
