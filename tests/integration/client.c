@@ -108,7 +108,7 @@ request_init(Amdrpc__Bench__V1__EchoRequest *request, const char *text)
 }
 
 amdrpc_future *
-test_client_call(const amdrpc_call_options *options)
+test_client_start_call(const amdrpc_call_options *options)
 {
     amdrpc_future *future = NULL;
     Amdrpc__Bench__V1__EchoRequest request;
@@ -117,6 +117,14 @@ test_client_call(const amdrpc_call_options *options)
     ck_assert_int_eq(amdrpc_channel_call(test_channel, &test_unary,
                              &request.base, options, &future),
             AMDRPC_OK);
+    return future;
+}
+
+amdrpc_future *
+test_client_call(const amdrpc_call_options *options)
+{
+    amdrpc_future *future = test_client_start_call(options);
+
     ck_assert_int_eq(amdrpc_future_wait(future, TEST_WAIT_MS), AMDRPC_OK);
     return future;
 }

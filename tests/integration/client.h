@@ -33,7 +33,10 @@ void test_client_start_with(const struct test_peer_options *peer_options,
 /** Ends both; fixture of every case. */
 void test_client_teardown(void);
 
-/** Calls test_unary with "hi"; returns the complete future. */
+/** Calls test_unary with "hi", and waits for nothing. */
+amdrpc_future *test_client_start_call(const amdrpc_call_options *options);
+
+/** The same; returns the complete future. */
 amdrpc_future *test_client_call(const amdrpc_call_options *options);
 
 /** Starts a call of @method. */

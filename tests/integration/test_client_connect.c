@@ -82,12 +82,7 @@ START_TEST(call_that_waits_for_ready_gets_the_server_that_comes)
 
     // The server comes: it says nothing, but it is there.
     ck_assert_int_eq(listen(fd, 8), 0);
-    amdrpc_future *future = NULL;
-    Amdrpc__Bench__V1__EchoRequest request =
-            AMDRPC__BENCH__V1__ECHO_REQUEST__INIT;
-    ck_assert_int_eq(amdrpc_channel_call(test_channel, &test_unary,
-                             &request.base, &options, &future),
-            AMDRPC_OK);
+    amdrpc_future *future = test_client_start_call(&options);
 
     int accepted = accept(fd, NULL, NULL);
 

@@ -44,15 +44,11 @@ START_TEST(many_calls_at_once_all_end)
         NCALLS = 500
     };
     static amdrpc_future *futures[NCALLS];
-    Amdrpc__Bench__V1__EchoRequest request =
-            AMDRPC__BENCH__V1__ECHO_REQUEST__INIT;
 
     // More than the peer's hundred streams: the rest waits its turn.
     test_client_start(test_peer_echo);
     for (int i = 0; i < NCALLS; i++) {
-        ck_assert_int_eq(amdrpc_channel_call(test_channel, &test_unary,
-                                 &request.base, NULL, &futures[i]),
-                AMDRPC_OK);
+        futures[i] = test_client_start_call(NULL);
     }
 
     ck_assert_int_eq(
@@ -87,16 +83,9 @@ END_TEST
 
 START_TEST(future_that_nobody_waits_for_is_no_leak)
 {
-    amdrpc_future *future = NULL;
-    Amdrpc__Bench__V1__EchoRequest request =
-            AMDRPC__BENCH__V1__ECHO_REQUEST__INIT;
-
     test_client_start(test_peer_echo);
-    ck_assert_int_eq(amdrpc_channel_call(test_channel, &test_unary,
-                             &request.base, NULL, &future),
-            AMDRPC_OK);
 
-    amdrpc_future_unref(future);
+    amdrpc_future_unref(test_client_start_call(NULL));
 
     test_peer_wait(test_peer, PEER_NENDS, 1);
 }
@@ -116,14 +105,9 @@ then_on_complete(amdrpc_future *future, void *arg)
 
 START_TEST(call_can_be_started_on_the_loop)
 {
-    amdrpc_future *future = NULL;
-    Amdrpc__Bench__V1__EchoRequest request =
-            AMDRPC__BENCH__V1__ECHO_REQUEST__INIT;
-
     test_client_start(test_peer_echo);
-    ck_assert_int_eq(amdrpc_channel_call(test_channel, &test_unary,
-                             &request.base, NULL, &future),
-            AMDRPC_OK);
+    amdrpc_future *future = test_client_start_call(NULL);
+
     ck_assert_int_eq(
             amdrpc_future_then(future, then_on_complete, NULL), AMDRPC_OK);
 

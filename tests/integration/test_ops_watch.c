@@ -292,6 +292,18 @@ END_TEST
 
 /* ---- slow clients ---- */
 
+/** An operation that runs, and has sent more than a window takes. */
+static struct amdi_fence
+add_many(void)
+{
+    struct amdi_fence fence = ops_add();
+
+    for (uint32_t n = 0; n < NMANY; n++) {
+        ops_append_message(fence, n, MANY_BYTES);
+    }
+    return fence;
+}
+
 /** One that takes no more than its first window. */
 static struct test_rpc *
 start_slow_watch(uint64_t id)
@@ -313,10 +325,7 @@ START_TEST(slow_client_misses_nothing)
     struct test_rpc *rpc;
 
     ops_start(_i);
-    fence = ops_add();
-    for (uint32_t n = 0; n < NMANY; n++) {
-        ops_append_message(fence, n, MANY_BYTES);
-    }
+    fence = add_many();
     ops_finish(fence, AMDRPC_STATUS_OK);
     rpc = start_slow_watch(fence.id);
     ck_assert_int_eq(ops_state(fence.id),
@@ -338,10 +347,7 @@ START_TEST(slow_client_that_goes_away_leaves_nothing)
     struct test_rpc *rpc;
 
     ops_start(_i);
-    fence = ops_add();
-    for (uint32_t n = 0; n < NMANY; n++) {
-        ops_append_message(fence, n, MANY_BYTES);
-    }
+    fence = add_many();
     rpc = start_slow_watch(fence.id);
 
     test_rpc_cancel(rpc);

@@ -123,33 +123,19 @@ START_TEST(idle_connections_do_not_hold_a_drain_up)
 }
 END_TEST
 
-/** However long it may take to begin, and calls may go on. */
+static const amdrpc_server_options silence_options[] = {
+        // However long it may take to begin, and calls may go on.
+        {.handshake_timeout_ms = 3600000, .drain_timeout_ms = 3600000},
+        // It ends with the drain's own time.
+        {.drain_timeout_ms = 50},
+};
+
+/** @_i: of the options. */
 START_TEST(silent_connections_do_not_hold_a_drain_up)
 {
-    const amdrpc_server_options options = {
-            .handshake_timeout_ms = 3600000, .drain_timeout_ms = 3600000};
     struct test_rpc_conn *silent = NULL;
 
-    test_server_start_with(&options, NULL);
-    silent = test_rpc_connect_silent(test_port);
-    test_expect_service(test_conn);
-    test_rpc_close(test_conn);
-    test_conn = NULL;
-
-    amdrpc_server_drain(test_server);
-    test_rpc_await_lost(silent);
-    test_rpc_close(silent);
-
-    ck_assert_int_eq(amdrpc_server_wait(test_server), AMDRPC_OK);
-}
-END_TEST
-
-START_TEST(silent_connections_end_with_the_drain_timeout)
-{
-    const amdrpc_server_options options = {.drain_timeout_ms = 50};
-    struct test_rpc_conn *silent = NULL;
-
-    test_server_start_with(&options, NULL);
+    test_server_start_with(&silence_options[_i], NULL);
     silent = test_rpc_connect_silent(test_port);
     test_expect_service(test_conn);
     test_rpc_close(test_conn);
@@ -434,8 +420,8 @@ make_suite(void)
     tcase_add_loop_test(drain, drain_under_load_loses_no_call, 0, n);
     tcase_add_test(drain, drain_that_takes_too_long_cancels_with_unavailable);
     tcase_add_test(drain, idle_connections_do_not_hold_a_drain_up);
-    tcase_add_test(drain, silent_connections_do_not_hold_a_drain_up);
-    tcase_add_test(drain, silent_connections_end_with_the_drain_timeout);
+    tcase_add_loop_test(drain, silent_connections_do_not_hold_a_drain_up, 0,
+            sizeof(silence_options) / sizeof(silence_options[0]));
     tcase_add_test(drain, drained_server_takes_no_connections);
     tcase_add_loop_test(
             drain, connections_that_come_with_the_drain_are_closed, 0, 20);
