@@ -184,18 +184,9 @@ run_special_status_message(struct interop *in)
 static bool
 call_unimplemented(struct interop *in, const amdrpc_method_desc *method)
 {
-    Grpc__Testing__Empty request = GRPC__TESTING__EMPTY__INIT;
     struct interop_answer answer;
-    amdrpc_client_call *call = interop_start(in, method, NULL);
-    bool is_done;
 
-    if (call == NULL) {
-        return false;
-    }
-    is_done = interop_send(in, call, &request.base) &&
-            interop_finish(in, call, &answer);
-    amdrpc_client_call_unref(call);
-    return is_done &&
+    return interop_empty(in, method, &answer) &&
             interop_check_int(in, "the status", answer.status,
                     AMDRPC_STATUS_UNIMPLEMENTED);
 }

@@ -4,19 +4,9 @@
 static bool
 run_empty_unary(struct interop *in)
 {
-    Grpc__Testing__Empty request = GRPC__TESTING__EMPTY__INIT;
     struct interop_answer answer;
-    amdrpc_client_call *call =
-            interop_start(in, interop_method("EmptyCall"), NULL);
-    bool is_done;
 
-    if (call == NULL) {
-        return false;
-    }
-    is_done = interop_send(in, call, &request.base) &&
-            interop_finish(in, call, &answer);
-    amdrpc_client_call_unref(call);
-    return is_done &&
+    return interop_empty(in, interop_method("EmptyCall"), &answer) &&
             interop_check_int(
                     in, "the status", answer.status, AMDRPC_STATUS_OK) &&
             interop_check_int(

@@ -122,6 +122,23 @@ interop_finish(struct interop *in, amdrpc_client_call *call,
 }
 
 bool
+interop_empty(struct interop *in, const amdrpc_method_desc *method,
+        struct interop_answer *out)
+{
+    Grpc__Testing__Empty request = GRPC__TESTING__EMPTY__INIT;
+    amdrpc_client_call *call = interop_start(in, method, NULL);
+    bool is_done;
+
+    if (call == NULL) {
+        return false;
+    }
+    is_done = interop_send(in, call, &request.base) &&
+            interop_finish(in, call, out);
+    amdrpc_client_call_unref(call);
+    return is_done;
+}
+
+bool
 interop_unary(struct interop *in, const Grpc__Testing__SimpleRequest *request,
         const amdrpc_call_options *options, struct interop_answer *out,
         amdrpc_client_call **out_call)

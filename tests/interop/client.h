@@ -89,6 +89,10 @@ bool interop_unary(struct interop *in,
         const amdrpc_call_options *options, struct interop_answer *out,
         amdrpc_client_call **out_call);
 
+/** Calls a method that takes and gives an Empty. */
+bool interop_empty(struct interop *in, const amdrpc_method_desc *method,
+        struct interop_answer *out);
+
 /** Calls UnaryCall with the large messages, and looks at what comes. */
 bool interop_large_unary(struct interop *in, amdrpc_channel *channel);
 
