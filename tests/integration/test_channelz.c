@@ -24,29 +24,9 @@ static amdrpc_server *server;
 static uint16_t port;
 static struct test_rpc_conn *conns[NCONNS];
 
+static list_request request; // of all connections, on one page
+
 /* ---- fixtures ---- */
-
-static void
-set_up(void)
-{
-    const amdrpc_server_options options = {.loops = NLOOPS, .workers = 1};
-
-    ck_assert_int_eq(amdrpc_server_create(&options, &server), AMDRPC_OK);
-    ck_assert_int_eq(amdrpc_channelz_add(server), AMDRPC_OK);
-    ck_assert_int_eq(
-            amdrpc_server_listen(server, "127.0.0.1:0", &port), AMDRPC_OK);
-    ck_assert_int_eq(amdrpc_server_start(server), AMDRPC_OK);
-}
-
-static void
-tear_down(void)
-{
-    for (size_t i = 0; i < NCONNS; i++) {
-        test_rpc_close(conns[i]);
-        conns[i] = NULL;
-    }
-    amdrpc_server_destroy(server);
-}
 
 /** Begins a call and sends its message. */
 static struct test_rpc *
@@ -57,27 +37,6 @@ begin(struct test_rpc_conn *conn, const char *path, const ProtobufCMessage *msg)
     test_rpc_send(rpc, msg);
     test_rpc_end(rpc);
     return rpc;
-}
-
-static list_response *
-list(const list_request *request)
-{
-    struct test_rpc *rpc =
-            begin(conns[0], SERVICE "GetServerSockets", &request->base);
-    list_response *response = NULL;
-
-    test_rpc_expect(rpc, AMDRPC_STATUS_OK);
-    response = (list_response *)test_rpc_take(
-            rpc, &grpc__channelz__v1__get_server_sockets_response__descriptor);
-    ck_assert_ptr_nonnull(response);
-    return response;
-}
-
-static void
-list_free(list_response *response)
-{
-    grpc__channelz__v1__get_server_sockets_response__free_unpacked(
-            response, NULL);
 }
 
 /** Connects all; once a call was answered, the server has the connection. */
@@ -95,17 +54,59 @@ connect_all(void)
     }
 }
 
+static void
+set_up(void)
+{
+    const amdrpc_server_options options = {.loops = NLOOPS, .workers = 1};
+
+    ck_assert_int_eq(amdrpc_server_create(&options, &server), AMDRPC_OK);
+    ck_assert_int_eq(amdrpc_channelz_add(server), AMDRPC_OK);
+    ck_assert_int_eq(
+            amdrpc_server_listen(server, "127.0.0.1:0", &port), AMDRPC_OK);
+    ck_assert_int_eq(amdrpc_server_start(server), AMDRPC_OK);
+    connect_all();
+    grpc__channelz__v1__get_server_sockets_request__init(&request);
+    request.server_id = SERVER_ID;
+}
+
+static void
+tear_down(void)
+{
+    for (size_t i = 0; i < NCONNS; i++) {
+        test_rpc_close(conns[i]);
+        conns[i] = NULL;
+    }
+    amdrpc_server_destroy(server);
+}
+
+static list_response *
+list(void)
+{
+    struct test_rpc *rpc =
+            begin(conns[0], SERVICE "GetServerSockets", &request.base);
+    list_response *response = NULL;
+
+    test_rpc_expect(rpc, AMDRPC_STATUS_OK);
+    response = (list_response *)test_rpc_take(
+            rpc, &grpc__channelz__v1__get_server_sockets_response__descriptor);
+    ck_assert_ptr_nonnull(response);
+    return response;
+}
+
+static void
+list_free(list_response *response)
+{
+    grpc__channelz__v1__get_server_sockets_response__free_unpacked(
+            response, NULL);
+}
+
 /* ---- lists ---- */
 
 START_TEST(connections_of_all_loops_are_in_one_order)
 {
-    list_request request = GRPC__CHANNELZ__V1__GET_SERVER_SOCKETS_REQUEST__INIT;
     list_response *response = NULL;
 
-    connect_all();
-    request.server_id = SERVER_ID;
-
-    response = list(&request);
+    response = list();
 
     ck_assert_uint_eq(response->n_socket_ref, NCONNS);
     ck_assert(response->end);
@@ -122,19 +123,16 @@ END_TEST
 /** @_i: how many results on a page. */
 START_TEST(pages_have_each_connection_once)
 {
-    list_request request = GRPC__CHANNELZ__V1__GET_SERVER_SOCKETS_REQUEST__INIT;
     list_response *all = NULL;
     size_t nseen = 0;
     bool is_end = false;
 
-    connect_all();
-    request.server_id = SERVER_ID;
-    all = list(&request);
+    all = list();
     ck_assert_uint_eq(all->n_socket_ref, NCONNS);
     request.max_results = _i;
 
     while (!is_end) {
-        list_response *page = list(&request);
+        list_response *page = list();
 
         for (size_t i = 0; i < page->n_socket_ref; i++) {
             ck_assert_uint_lt(nseen, NCONNS);
@@ -154,14 +152,11 @@ END_TEST
 
 START_TEST(more_than_a_page_can_hold_is_asked_for_in_vain)
 {
-    list_request request = GRPC__CHANNELZ__V1__GET_SERVER_SOCKETS_REQUEST__INIT;
     list_response *response = NULL;
 
-    connect_all();
-    request.server_id = SERVER_ID;
     request.max_results = INT64_MAX;
 
-    response = list(&request);
+    response = list();
 
     ck_assert_uint_eq(response->n_socket_ref, NCONNS);
     list_free(response);
@@ -172,12 +167,9 @@ END_TEST
 
 START_TEST(connection_of_any_loop_is_found)
 {
-    list_request request = GRPC__CHANNELZ__V1__GET_SERVER_SOCKETS_REQUEST__INIT;
     list_response *all = NULL;
 
-    connect_all();
-    request.server_id = SERVER_ID;
-    all = list(&request);
+    all = list();
 
     for (size_t i = 0; i < all->n_socket_ref; i++) {
         Grpc__Channelz__V1__GetSocketRequest one =
@@ -201,25 +193,19 @@ END_TEST
 
 START_TEST(peer_that_goes_away_leaves_its_call_to_end)
 {
-    list_request request = GRPC__CHANNELZ__V1__GET_SERVER_SOCKETS_REQUEST__INIT;
 
-    connect_all();
-    request.server_id = SERVER_ID;
     for (size_t i = 1; i < NCONNS; i++) {
         (void)begin(conns[i], SERVICE "GetServerSockets", &request.base);
         test_rpc_flush(conns[i]);
         test_rpc_hang_up(conns[i]); // its call goes on
-        list_free(list(&request));
+        list_free(list());
     }
 }
 END_TEST
 
 START_TEST(call_that_is_cancelled_on_its_tour_ends)
 {
-    list_request request = GRPC__CHANNELZ__V1__GET_SERVER_SOCKETS_REQUEST__INIT;
 
-    connect_all();
-    request.server_id = SERVER_ID;
     for (size_t i = 1; i < NCONNS; i++) {
         struct test_rpc *rpc =
                 begin(conns[i], SERVICE "GetServerSockets", &request.base);
@@ -227,7 +213,7 @@ START_TEST(call_that_is_cancelled_on_its_tour_ends)
         test_rpc_flush(conns[i]);
         test_rpc_cancel(rpc);
         test_rpc_flush(conns[i]);
-        list_free(list(&request)); // the next goes the same way
+        list_free(list()); // the next goes the same way
     }
 }
 END_TEST
@@ -239,7 +225,6 @@ START_TEST(listener_is_told_of_until_it_is_closed)
     Grpc__Channelz__V1__GetServersResponse *response = NULL;
     struct test_rpc *rpc = NULL;
 
-    connect_all();
     rpc = test_rpc_begin(conns[0], SERVICE "GetServers", NULL, 0);
     test_rpc_send(rpc, &nothing.base);
     test_rpc_flush(conns[0]);
