@@ -176,17 +176,24 @@ start(void)
 
 /* ---- admission ---- */
 
+/** Of three calls the last one, for that reason; the others wait. */
+static void
+assert_third_refused(enum amdi_refusal reason)
+{
+    ck_assert_ptr_eq(pop_refused(), &calls[2]);
+    ck_assert_int_eq(calls[2].refusal, reason);
+    ck_assert_ptr_null(pop_refused());
+    ck_assert(amdi_worker_pool_cancel(pool, &calls[0]));
+    ck_assert(amdi_worker_pool_cancel(pool, &calls[1]));
+}
+
 START_TEST(call_beyond_max_queued_is_refused)
 {
     method.lane.max_queued = 2;
 
     submit(0, 3);
 
-    ck_assert_ptr_eq(pop_refused(), &calls[2]);
-    ck_assert_int_eq(calls[2].refusal, AMDI_REFUSAL_FULL);
-    ck_assert_ptr_null(pop_refused());
-    ck_assert(amdi_worker_pool_cancel(pool, &calls[0]));
-    ck_assert(amdi_worker_pool_cancel(pool, &calls[1]));
+    assert_third_refused(AMDI_REFUSAL_FULL);
 }
 END_TEST
 
@@ -198,11 +205,7 @@ START_TEST(call_that_cannot_begin_in_time_is_refused)
     // Two before it, and one that runs, on three workers: three seconds.
     submit(0, 3);
 
-    ck_assert_ptr_eq(pop_refused(), &calls[2]);
-    ck_assert_int_eq(calls[2].refusal, AMDI_REFUSAL_LATE);
-    ck_assert_ptr_null(pop_refused());
-    ck_assert(amdi_worker_pool_cancel(pool, &calls[0]));
-    ck_assert(amdi_worker_pool_cancel(pool, &calls[1]));
+    assert_third_refused(AMDI_REFUSAL_LATE);
 }
 END_TEST
 
