@@ -43,6 +43,7 @@ amdi_request_is_write(const struct amdi_request *request)
     case AMDI_REQUEST_GET:
     case AMDI_REQUEST_LIST:
     case AMDI_REQUEST_EVENTS:
+    case AMDI_REQUEST_BACKLOG:
         return false;
     case AMDI_REQUEST_SUBMIT:
     case AMDI_REQUEST_CANCEL:
@@ -60,7 +61,7 @@ amdi_request_is_write(const struct amdi_request *request)
 }
 
 bool
-amdi_request_is_holders(const struct amdi_request *request)
+amdi_request_is_emptying(const struct amdi_request *request)
 {
     switch (request->kind) {
     case AMDI_REQUEST_BEAT:
@@ -68,6 +69,7 @@ amdi_request_is_holders(const struct amdi_request *request)
     case AMDI_REQUEST_FINISH:
     case AMDI_REQUEST_RETRY:
     case AMDI_REQUEST_RELEASE:
+    case AMDI_REQUEST_SWEEP:
         return true;
     case AMDI_REQUEST_SUBMIT:
     case AMDI_REQUEST_GET:
@@ -75,8 +77,8 @@ amdi_request_is_holders(const struct amdi_request *request)
     case AMDI_REQUEST_REMOVE:
     case AMDI_REQUEST_LIST:
     case AMDI_REQUEST_LEASE:
-    case AMDI_REQUEST_SWEEP:
     case AMDI_REQUEST_EVENTS:
+    case AMDI_REQUEST_BACKLOG:
         break;
     }
     return false;
@@ -122,6 +124,14 @@ request_deliver_op(const struct amdi_request *request)
 }
 
 static void
+request_deliver_beat(const struct amdi_request *request)
+{
+    request->fn.beat(request->arg, request->result, request->out.beat.lost,
+            request->out.beat.nlost, request->out.beat.cancelled,
+            request->out.beat.ncancelled);
+}
+
+static void
 request_deliver(struct amdi_task *task)
 {
     struct amdi_request *request =
@@ -139,15 +149,17 @@ request_deliver(struct amdi_task *task)
                 request->out.ops.nops, request->out.ops.next_ready_at_us);
         break;
     case AMDI_REQUEST_BEAT:
-        request->fn.beat(arg, result, request->out.beat.lost,
-                request->out.beat.nlost, request->out.beat.cancelled,
-                request->out.beat.ncancelled);
+        request_deliver_beat(request);
         break;
     case AMDI_REQUEST_SWEEP:
         request->fn.sweep(arg, result, request->out.nremoved);
         break;
     case AMDI_REQUEST_EVENTS:
         request->fn.events(arg, request);
+        break;
+    case AMDI_REQUEST_BACKLOG:
+        request->fn.backlog(arg, result, request->out.backlog.queues,
+                request->out.backlog.nqueues);
         break;
     case AMDI_REQUEST_SUBMIT:
     case AMDI_REQUEST_GET:

@@ -26,6 +26,7 @@ enum amdi_request_kind {
     AMDI_REQUEST_RETRY,
     AMDI_REQUEST_RELEASE,
     AMDI_REQUEST_SWEEP,
+    AMDI_REQUEST_BACKLOG,
     AMDI_REQUEST_EVENTS,
 };
 
@@ -115,6 +116,10 @@ struct amdi_request {
             bool has_more;
         } events;
         unsigned nremoved;
+        struct {
+            struct amdi_backlog *queues;
+            size_t nqueues;
+        } backlog;
     } out;
 
     union {
@@ -123,6 +128,7 @@ struct amdi_request {
         amdi_lease_fn lease;
         amdi_beat_fn beat;
         amdi_sweep_fn sweep;
+        amdi_backlog_fn backlog;
         void (*events)(void *arg, const struct amdi_request *request);
     } fn;
     void *arg;
@@ -139,10 +145,11 @@ void amdi_request_destroy(struct amdi_request *request);
 bool amdi_request_is_write(const struct amdi_request *request);
 
 /**
- * Tells whether it is what the holder of a lease says: bounded by the leases,
- * and it is what empties the store, so that it is never refused as too much.
+ * Tells whether it is what empties the store, so that it is never refused as
+ * too much: what the holder of a lease says, bounded by the leases; a sweep, of
+ * which there is one at a time.
  */
-bool amdi_request_is_holders(const struct amdi_request *request);
+bool amdi_request_is_emptying(const struct amdi_request *request);
 
 /**
  * Copies bytes, and a NUL, into the arena; false when there is no memory. An

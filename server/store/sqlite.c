@@ -74,6 +74,9 @@ amdi_sql_open(const char *dir, const struct amdi_store_options *options,
     if (err == AMDRPC_OK) {
         err = amdi_sql_prepare_statements(sql, error);
     }
+    if (err == AMDRPC_OK) {
+        err = amdi_sql_count(sql, error);
+    }
     if (err != AMDRPC_OK) {
         amdi_sql_close(sql);
         return err;
@@ -148,6 +151,7 @@ amdi_sql_begin(struct amdi_sql *sql)
     sql->failure = SQLITE_OK;
     sql->hints = 0;
     sql->ntouched = 0;
+    sql->batch_usage = sql->usage;
     (void)amdi_sql_run(sql, sql->stmts[AMDI_SQL_BEGIN]);
 }
 
@@ -168,6 +172,7 @@ amdi_sql_apply(struct amdi_sql *sql, struct amdi_request *request)
             [AMDI_REQUEST_RELEASE] = amdi_sql_release,
             [AMDI_REQUEST_SWEEP] = amdi_sql_sweep,
             [AMDI_REQUEST_EVENTS] = amdi_sql_read_events,
+            [AMDI_REQUEST_BACKLOG] = amdi_sql_backlog,
     };
 
     if (sql->broken != AMDI_STORE_OK && amdi_request_is_write(request)) {
@@ -181,9 +186,11 @@ enum amdi_store_result
 amdi_sql_end(struct amdi_sql *sql)
 {
     enum amdi_store_result result = AMDI_STORE_OK;
-    int code = sql->failure;
     const char *what = "batch";
+    int code;
 
+    amdi_sql_measure(sql);
+    code = sql->failure;
     if (code == SQLITE_OK) {
         code = sqlite3_step(sql->stmts[AMDI_SQL_COMMIT]);
         amdi_sql_reset(sql->stmts[AMDI_SQL_COMMIT]);
@@ -191,6 +198,10 @@ amdi_sql_end(struct amdi_sql *sql)
     }
     if (code != SQLITE_DONE) {
         result = sql_fail(sql, code, what);
+    } else {
+        // Not before: what is rolled back has not changed the numbers.
+        sql->usage = sql->batch_usage;
+        amdi_sql_hint_sweep(sql);
     }
     if (sqlite3_get_autocommit(sql->db) == 0) {
         // Its own failure changes nothing: what is not committed is not there.

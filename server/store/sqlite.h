@@ -43,7 +43,9 @@ enum amdi_sql_id {
     AMDI_SQL_OP_SCAN_FAILED,
     AMDI_SQL_OP_SCAN_UNFINISHED,
     AMDI_SQL_OP_COUNT_UNFINISHED,
-    AMDI_SQL_OP_EXPIRED,
+    AMDI_SQL_OP_COUNT_DONE,
+    AMDI_SQL_OP_BACKLOG,
+    AMDI_SQL_OP_FIRST_EXPIRING,
     AMDI_SQL_BODY_INSERT,
     AMDI_SQL_BODY_DELETE,
     AMDI_SQL_RESULT_INSERT,
@@ -53,6 +55,9 @@ enum amdi_sql_id {
     AMDI_SQL_EVENT_TRIM,
     AMDI_SQL_EVENT_DELETE,
     AMDI_SQL_NODE_BEAT,
+    AMDI_SQL_PAGE_BYTES,
+    AMDI_SQL_PAGES,
+    AMDI_SQL_FREE_PAGES,
     AMDI_SQL_NSTATEMENTS,
 };
 
@@ -74,9 +79,12 @@ struct amdi_sql {
     // OK, or what every write answers until the store is opened again.
     enum amdi_store_result broken;
     int wal_pages; // not yet checkpointed
+    uint64_t page_bytes;
+    struct amdi_store_usage usage; // as the last commit left it
 
     // Of the present batch.
     int64_t now_us;
+    struct amdi_store_usage batch_usage; // if it is committed
     int failure;    // SQLite's code for the first failure, or SQLITE_OK
     unsigned hints; // of enum amdi_store_hint
     uint64_t touched[AMDI_SQL_MAX_TOUCHED]; // operations with new events
@@ -195,13 +203,29 @@ void amdi_sql_read_events(struct amdi_sql *sql, struct amdi_request *request);
 /** Remembers that an operation changed for who watches it. */
 void amdi_sql_touch(struct amdi_sql *sql, uint64_t id);
 
-/* ---- sqlite_client.c, sqlite_list.c, sqlite_worker.c: the requests ---- */
+/* ---- sqlite_keep.c: how much is kept ---- */
+
+/** Counts what there is: indexes are read once, whole. */
+AMDRPC_NODISCARD amdrpc_err amdi_sql_count(
+        struct amdi_sql *sql, struct amdi_error *error);
+
+/** Sets the bytes that the batch leaves in use. */
+void amdi_sql_measure(struct amdi_sql *sql);
+
+/** Gives the hint to sweep when the batch leaves far too much. */
+void amdi_sql_hint_sweep(struct amdi_sql *sql);
+
+/** Tells whether a submit has no room. */
+bool amdi_sql_is_full(const struct amdi_sql *sql);
+
+/* ---- sqlite_client.c, _keep.c, _list.c, _worker.c: the requests ---- */
 
 void amdi_sql_submit(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_get(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_cancel(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_remove(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_sweep(struct amdi_sql *sql, struct amdi_request *request);
+void amdi_sql_backlog(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_list(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_lease(struct amdi_sql *sql, struct amdi_request *request);
 void amdi_sql_beat(struct amdi_sql *sql, struct amdi_request *request);

@@ -1,4 +1,4 @@
-/** What clients of operations ask: submit, get, cancel, remove; and sweep. */
+/** What clients of operations ask: submit, get, cancel. */
 #include <amdrpc/status.h>
 
 #include "common/error.h"
@@ -181,31 +181,20 @@ submit_insert_op(struct amdi_sql *sql, const struct amdi_new_op *from,
                            op->method)) == 1;
 }
 
-/**
- * Claims the request id for the operation; or answers with the operation that
- * has it.
- */
+/** Answers with the operation that has the request id; false: there is none. */
 static bool
-submit_claim(
-        struct amdi_sql *sql, struct amdi_request *request, uint64_t new_id)
+submit_answer_known(struct amdi_sql *sql, struct amdi_request *request)
 {
     struct amdi_submit_request *in = &request->in.submit;
     struct amdi_bytes hash = {in->body_hash, sizeof(in->body_hash)};
+    sqlite3_stmt *stmt = amdi_sql_bind(sql, AMDI_SQL_REQ_FIND, "ss",
+            in->new_op.principal, in->new_op.request_id);
     bool is_same;
-    sqlite3_stmt *stmt;
     uint64_t id;
 
-    if (amdi_sql_run(sql,
-                amdi_sql_bind(sql, AMDI_SQL_REQ_INSERT, "ssib",
-                        in->new_op.principal, in->new_op.request_id,
-                        (int64_t)new_id, hash)) == 1) {
-        return true;
-    }
-    stmt = amdi_sql_bind(sql, AMDI_SQL_REQ_FIND, "ss", in->new_op.principal,
-            in->new_op.request_id);
     if (!amdi_sql_step(sql, stmt)) {
         amdi_sql_reset(stmt);
-        return false; // the batch has failed
+        return false;
     }
     id = (uint64_t)sqlite3_column_int64(stmt, 0);
     is_same = sqlite3_column_bytes(stmt, 1) == (int)hash.len &&
@@ -216,7 +205,38 @@ submit_claim(
     } else {
         amdi_request_fail(request, AMDI_STORE_CONFLICT);
     }
+    return true;
+}
+
+/**
+ * Claims the request id for the operation; or answers with the operation that
+ * has it.
+ */
+static bool
+submit_claim(
+        struct amdi_sql *sql, struct amdi_request *request, uint64_t new_id)
+{
+    struct amdi_submit_request *in = &request->in.submit;
+    struct amdi_bytes hash = {in->body_hash, sizeof(in->body_hash)};
+
+    if (amdi_sql_run(sql,
+                amdi_sql_bind(sql, AMDI_SQL_REQ_INSERT, "ssib",
+                        in->new_op.principal, in->new_op.request_id,
+                        (int64_t)new_id, hash)) == 1) {
+        return true;
+    }
+    (void)submit_answer_known(sql, request); // else the batch has failed
     return false;
+}
+
+/** There is no room; but who asks again hears of what he has. */
+static void
+submit_refuse(struct amdi_sql *sql, struct amdi_request *request)
+{
+    if (request->in.submit.new_op.request_id.len == 0 ||
+            !submit_answer_known(sql, request)) {
+        amdi_request_fail(request, AMDI_STORE_FULL);
+    }
 }
 
 /** Inserts under a free id; the claim follows it. */
@@ -242,15 +262,21 @@ submit_insert(struct amdi_sql *sql, const struct amdi_new_op *from,
     (void)amdi_sql_run(sql,
             amdi_sql_bind(sql, AMDI_SQL_BODY_INSERT, "iSBB", (int64_t)op->id,
                     from->request_id, from->payload, from->metadata));
+    sql->batch_usage.nunfinished++;
 }
 
 void
 amdi_sql_submit(struct amdi_sql *sql, struct amdi_request *request)
 {
     const struct amdi_new_op *from = &request->in.submit.new_op;
-    uint64_t id = client_make_id(sql);
+    uint64_t id;
     struct amdi_op *op;
 
+    if (amdi_sql_is_full(sql)) {
+        submit_refuse(sql, request);
+        return;
+    }
+    id = client_make_id(sql);
     if (from->request_id.len > 0 && !submit_claim(sql, request, id)) {
         return;
     }
@@ -268,7 +294,7 @@ amdi_sql_submit(struct amdi_sql *sql, struct amdi_request *request)
     request->result = AMDI_STORE_OK;
 }
 
-/* ---- cancel, remove, sweep ---- */
+/* ---- cancel ---- */
 
 void
 amdi_sql_cancel(struct amdi_sql *sql, struct amdi_request *request)
@@ -296,63 +322,4 @@ amdi_sql_cancel(struct amdi_sql *sql, struct amdi_request *request)
         break;
     }
     client_answer(sql, request, id, result);
-}
-
-/** Deletes every trace; the request id first, which is found through others. */
-static void
-client_delete(struct amdi_sql *sql, uint64_t id)
-{
-    static const enum amdi_sql_id deletes[] = {AMDI_SQL_REQ_DELETE,
-            AMDI_SQL_EVENT_DELETE, AMDI_SQL_BODY_DELETE, AMDI_SQL_RESULT_DELETE,
-            AMDI_SQL_OP_DELETE};
-
-    for (size_t i = 0; i < sizeof(deletes) / sizeof(deletes[0]); i++) {
-        (void)amdi_sql_run(
-                sql, amdi_sql_bind(sql, deletes[i], "i", (int64_t)id));
-    }
-    amdi_sql_touch(sql, id);
-}
-
-void
-amdi_sql_remove(struct amdi_sql *sql, struct amdi_request *request)
-{
-    struct amdi_sql_head head;
-
-    if (!amdi_sql_read_head(sql, request->in.id, &head)) {
-        request->result = AMDI_STORE_NOTFOUND;
-    } else if (head.state != AMDI_OP_DONE) {
-        request->result = AMDI_STORE_UNFINISHED;
-    } else {
-        client_delete(sql, head.id);
-        request->result = AMDI_STORE_OK;
-    }
-}
-
-/** Finds one that is to be swept; 0: none. */
-static uint64_t
-sweep_next(struct amdi_sql *sql)
-{
-    sqlite3_stmt *stmt =
-            amdi_sql_bind(sql, AMDI_SQL_OP_EXPIRED, "i", sql->now_us);
-    uint64_t id = 0;
-
-    if (amdi_sql_step(sql, stmt)) {
-        id = (uint64_t)sqlite3_column_int64(stmt, 0);
-    }
-    amdi_sql_reset(stmt);
-    return id;
-}
-
-void
-amdi_sql_sweep(struct amdi_sql *sql, struct amdi_request *request)
-{
-    unsigned nremoved = 0;
-    uint64_t id;
-
-    while (nremoved < request->in.sweep_max && (id = sweep_next(sql)) != 0) {
-        client_delete(sql, id);
-        nremoved++;
-    }
-    request->out.nremoved = nremoved;
-    request->result = AMDI_STORE_OK;
 }

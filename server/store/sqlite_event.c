@@ -119,6 +119,8 @@ amdi_sql_end_op(struct amdi_sql *sql, struct amdi_sql_head *head, int code,
                         (int64_t)head->id, result, status));
     }
     head->state = AMDI_OP_DONE;
+    sql->batch_usage.nunfinished--;
+    sql->batch_usage.ndone++;
 }
 
 /* ---- reading ---- */

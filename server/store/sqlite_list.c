@@ -139,15 +139,9 @@ list_wants_only(const struct amdi_store_filter *filter, unsigned states)
 
 /** Tells whether what has not ended is little enough to be sorted. */
 static bool
-list_may_sort_unfinished(struct amdi_sql *sql)
+list_may_sort_unfinished(const struct amdi_sql *sql)
 {
-    sqlite3_stmt *stmt = amdi_sql_bind(
-            sql, AMDI_SQL_OP_COUNT_UNFINISHED, "i", (int64_t)MAX_SCANNED + 1);
-    bool is_little = amdi_sql_step(sql, stmt) &&
-            sqlite3_column_int(stmt, 0) <= MAX_SCANNED;
-
-    amdi_sql_reset(stmt);
-    return is_little;
+    return sql->batch_usage.nunfinished <= MAX_SCANNED;
 }
 
 /**

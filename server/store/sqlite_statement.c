@@ -99,11 +99,15 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
                 "SELECT " SCAN_COLUMNS " FROM op INDEXED BY op_ready"
                 " WHERE state < 2 AND " SCAN_IDS SCAN_ORDER,
         [AMDI_SQL_OP_COUNT_UNFINISHED] =
-                "SELECT count(*) FROM"
-                " (SELECT 1 FROM op WHERE state < 2 LIMIT ?1)",
-        [AMDI_SQL_OP_EXPIRED] = "SELECT id FROM op WHERE state = 2"
-                                " AND expire_at <= ?1"
-                                " ORDER BY expire_at LIMIT 1",
+                "SELECT count(*) FROM op INDEXED BY op_ready WHERE state < 2",
+        [AMDI_SQL_OP_COUNT_DONE] =
+                "SELECT count(*) FROM op INDEXED BY op_expire WHERE state = 2",
+        [AMDI_SQL_OP_BACKLOG] =
+                "SELECT queue, count(*) FROM op INDEXED BY op_ready"
+                " WHERE state < 2 GROUP BY queue ORDER BY queue LIMIT ?1",
+        [AMDI_SQL_OP_FIRST_EXPIRING] =
+                "SELECT id, expire_at FROM op INDEXED BY op_expire"
+                " WHERE state = 2 ORDER BY expire_at LIMIT 1",
 
         [AMDI_SQL_BODY_INSERT] =
                 "INSERT INTO op_body (id, request_id, payload, metadata)"
@@ -124,6 +128,11 @@ static const char *const statement_texts[AMDI_SQL_NSTATEMENTS] = {
         [AMDI_SQL_NODE_BEAT] = "INSERT INTO node (node, started_at, beat_until)"
                                " VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
                                " SET beat_until = excluded.beat_until",
+
+        [AMDI_SQL_PAGE_BYTES] = "PRAGMA page_size",
+        // Both are in the header of the file: no other page is read.
+        [AMDI_SQL_PAGES] = "PRAGMA page_count",
+        [AMDI_SQL_FREE_PAGES] = "PRAGMA freelist_count",
 };
 
 amdrpc_err

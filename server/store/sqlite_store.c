@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 
 // A batch: bounds how long the first of it waits for the last.
@@ -34,6 +35,11 @@ struct sqlite_store {
     struct amdi_sql *sql; // owned
 
     pthread_t thread;
+
+    // Any thread; written by the store's.
+    atomic_ullong ndone;
+    atomic_ullong nunfinished;
+    atomic_ullong nbytes;
 
     // Any thread, under mtx.
     pthread_mutex_t mtx;
@@ -147,6 +153,27 @@ store_count_off(struct sqlite_store *store, const struct batch *batch)
     (void)pthread_mutex_unlock(&store->mtx);
 }
 
+/** Shows how much there is. */
+static void
+store_publish(struct sqlite_store *store)
+{
+    const struct amdi_store_usage *usage = &store->sql->usage;
+
+    atomic_store(&store->ndone, usage->ndone);
+    atomic_store(&store->nunfinished, usage->nunfinished);
+    atomic_store(&store->nbytes, usage->nbytes);
+}
+
+static struct amdi_store_usage
+store_get_usage(const struct amdi_store *base)
+{
+    const struct sqlite_store *store = (const struct sqlite_store *)base;
+
+    return (struct amdi_store_usage){.ndone = atomic_load(&store->ndone),
+            .nunfinished = atomic_load(&store->nunfinished),
+            .nbytes = atomic_load(&store->nbytes)};
+}
+
 /** Tells watches and executors what has become durable. */
 static void
 store_tell(struct sqlite_store *store)
@@ -219,6 +246,7 @@ store_run_batch(struct sqlite_store *store, struct batch *batch)
         store_fail(&batch->requests, result, /*also_reads=*/true);
         return;
     }
+    store_publish(store);
     store_answer(&batch->requests);
     store_tell(store);
 }
@@ -291,6 +319,7 @@ store_close(struct amdi_store *base, struct amdi_loop *loop,
 static const struct amdi_store_ops store_ops = {
         .push = store_push,
         .close = store_close,
+        .get_usage = store_get_usage,
 };
 
 static void
@@ -345,6 +374,7 @@ amdi_sqlite_store_open(const char *dir,
         err = amdi_sql_open(dir, options, &store->sql, error);
     }
     if (err == AMDRPC_OK) {
+        store_publish(store);
         err = store_start(store, error);
     }
     if (err != AMDRPC_OK) {

@@ -36,6 +36,7 @@ amdi_store_result_text(enum amdi_store_result result)
             [AMDI_STORE_GONE] = "these events are not kept any more",
             [AMDI_STORE_INVALID] = "not a possible argument",
             [AMDI_STORE_BUSY] = "too many requests wait for the store",
+            [AMDI_STORE_FULL] = "the store is full",
             [AMDI_STORE_NOMEM] = "no memory",
             [AMDI_STORE_UNKNOWN] = "the outcome is unknown",
             [AMDI_STORE_DOWN] = "the store cannot write",
@@ -108,6 +109,12 @@ amdi_store_set_hints(struct amdi_store *store, struct amdi_loop *loop,
     amdi_hub_set_hints(store->hub, loop, fn, arg);
 }
 
+struct amdi_store_usage
+amdi_store_get_usage(const struct amdi_store *store)
+{
+    return store->ops->get_usage(store);
+}
+
 /* ---- asking ---- */
 
 /** Hands the request over, or frees it. */
@@ -115,7 +122,7 @@ static enum amdi_store_result
 request_push(struct amdi_store *store, struct amdi_request *request)
 {
     enum amdi_store_result result =
-            store->ops->push(store, request, amdi_request_is_holders(request));
+            store->ops->push(store, request, amdi_request_is_emptying(request));
 
     if (result != AMDI_STORE_OK) {
         amdi_request_destroy(request);
@@ -430,5 +437,19 @@ amdi_store_sweep(struct amdi_store *store, struct amdi_loop *loop, unsigned max,
     }
     request->in.sweep_max = max;
     request->fn.sweep = fn;
+    return request_push(store, request);
+}
+
+enum amdi_store_result
+amdi_store_get_backlog(struct amdi_store *store, struct amdi_loop *loop,
+        amdi_backlog_fn fn, void *arg)
+{
+    struct amdi_request *request =
+            amdi_request_create(loop, AMDI_REQUEST_BACKLOG, arg);
+
+    if (request == NULL) {
+        return AMDI_STORE_NOMEM;
+    }
+    request->fn.backlog = fn;
     return request_push(store, request);
 }

@@ -7,8 +7,8 @@
  * later turn, and never before the change is durable. Any other value says that
  * nothing was queued, and the callback will not run:
  *
- *     AMDI_STORE_BUSY     too much is queued already; not said to what the
- *                         holder of a lease asks
+ *     AMDI_STORE_BUSY     too much is queued already; not said to what empties
+ *                         the store: the holder of a lease, and a sweep
  *     AMDI_STORE_NOMEM    no memory
  *     AMDI_STORE_INVALID  an argument is too long, or not possible
  *     AMDI_STORE_DOWN     the store is being closed
@@ -43,6 +43,7 @@ enum amdi_store_result {
     AMDI_STORE_GONE,       // the events asked for are not kept any more
     AMDI_STORE_INVALID,    // an argument that cannot be right
     AMDI_STORE_BUSY,       // nothing was done; try again later
+    AMDI_STORE_FULL,       // as much is kept as may be; try again later
     AMDI_STORE_NOMEM,      // nothing was done
     AMDI_STORE_UNKNOWN,    // it may or may not be kept: ask with the same id
     AMDI_STORE_DOWN,       // nothing is written until the store is reopened
@@ -124,6 +125,11 @@ struct amdi_store_options {
     uint32_t max_events;     // kept for one operation; 10000
     size_t max_event_bytes;  // kept for one operation; 16 MiB
     int64_t retain_us;       // keep what has ended; 24 h
+    uint64_t max_done;       // that have ended; 0: no bound; swept
+    uint64_t max_unfinished; // beyond it a submit is FULL; 0: no bound
+    // Of the database, but for what is free in it; 0: no bound. Beyond it what
+    // has ended is swept; an eighth beyond it a submit is FULL.
+    uint64_t max_kept_bytes;
     bool is_unsafe;          // do not wait for the disk; a power cut loses
                              // what was acknowledged
     int64_t (*now_us)(void); // amdi_clock_wall_us
@@ -155,6 +161,16 @@ AMDRPC_NODISCARD amdrpc_err amdi_store_open(const char *uri,
 void amdi_store_close(struct amdi_store *store, struct amdi_loop *loop,
         void (*done)(void *arg), void *arg);
 
+/** How much there is. */
+struct amdi_store_usage {
+    uint64_t ndone;
+    uint64_t nunfinished; // queued and running
+    uint64_t nbytes;      // of the database, but for what is free in it
+};
+
+/** As the last batch left it. Thread: any. */
+struct amdi_store_usage amdi_store_get_usage(const struct amdi_store *store);
+
 /* ---- what clients of operations do ---- */
 
 /**
@@ -184,7 +200,8 @@ struct amdi_new_op {
 /**
  * Adds an operation. The same principal and request id always give the same
  * operation, for as long as it is kept: EXISTS, or CONFLICT when the method or
- * the payload differ.
+ * the payload differ. FULL: there is no room for another one; those that are
+ * there are still told.
  */
 enum amdi_store_result amdi_store_submit(struct amdi_store *store,
         struct amdi_loop *loop, const struct amdi_new_op *new_op, amdi_op_fn fn,
@@ -346,6 +363,7 @@ enum amdi_store_result amdi_store_release(struct amdi_store *store,
 enum amdi_store_hint {
     AMDI_HINT_WORK = 1,   // something became ready: lease
     AMDI_HINT_CANCEL = 2, // something running shall stop: beat
+    AMDI_HINT_SWEEP = 4,  // more has ended than is to be kept: sweep
 };
 
 /**
@@ -360,8 +378,27 @@ void amdi_store_set_hints(struct amdi_store *store, struct amdi_loop *loop,
 typedef void (*amdi_sweep_fn)(
         void *arg, enum amdi_store_result result, unsigned nremoved);
 
-/** Deletes at most @max (at most 500) operations whose time has passed. */
+/**
+ * Deletes at most @max (at most 500) operations that have ended, in the order
+ * in which their time passes: those whose time has passed, and those beyond
+ * max_done and max_kept_bytes. Large ones are fewer; the next sweep goes on,
+ * until none is removed.
+ */
 enum amdi_store_result amdi_store_sweep(struct amdi_store *store,
         struct amdi_loop *loop, unsigned max, amdi_sweep_fn fn, void *arg);
+
+/** What of a queue has not ended. */
+struct amdi_backlog {
+    struct amdi_bytes queue;
+    uint64_t nops;
+};
+
+typedef void (*amdi_backlog_fn)(void *arg, enum amdi_store_result result,
+        const struct amdi_backlog *queues, size_t nqueues);
+
+/** Tells how much waits or runs, in the order of queues' names: 4096 of them.
+ */
+enum amdi_store_result amdi_store_get_backlog(struct amdi_store *store,
+        struct amdi_loop *loop, amdi_backlog_fn fn, void *arg);
 
 #endif

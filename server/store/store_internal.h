@@ -9,7 +9,7 @@ struct amdi_store_ops {
     /**
      * Takes the request over and completes it once, later; or does not take
      * it: BUSY, DOWN. @is_inner: who asks keeps a bound of its own, so it is
-     * never BUSY: the store itself, and holders of leases. Thread: any.
+     * never BUSY: the store itself, and what empties it. Thread: any.
      */
     enum amdi_store_result (*push)(struct amdi_store *store,
             struct amdi_request *request, bool is_inner);
@@ -17,6 +17,9 @@ struct amdi_store_ops {
     /** As amdi_store_close. */
     void (*close)(struct amdi_store *store, struct amdi_loop *loop,
             void (*done)(void *arg), void *arg);
+
+    /** As amdi_store_get_usage. */
+    struct amdi_store_usage (*get_usage)(const struct amdi_store *store);
 };
 
 /** Lies at the beginning of each kind of store. */

@@ -18,26 +18,54 @@ static const struct amdi_store_options small_options = {
 };
 
 static void
+open_memory(const struct amdi_store_options *options)
+{
+    ck_assert_int_eq(probe_open("memory:", options, NULL), AMDRPC_OK);
+}
+
+static void
+open_fault(const struct amdi_store_options *options)
+{
+    open_memory(options);
+    probe.store = fault_wrap(probe.store);
+}
+
+static void
+open_sqlite(const struct amdi_store_options *options)
+{
+    char uri[600];
+
+    (void)snprintf(uri, sizeof(uri), "sqlite:%s", dir);
+    ck_assert_int_eq(probe_open(uri, options, NULL), AMDRPC_OK);
+}
+
+// How the store of the present test is opened.
+static void (*open_store)(const struct amdi_store_options *options);
+
+static void
+set_up_with(void (*open)(const struct amdi_store_options *options))
+{
+    open_store = open;
+    open_store(&small_options);
+}
+
+static void
 set_up_memory(void)
 {
-    ck_assert_int_eq(probe_open("memory:", &small_options, NULL), AMDRPC_OK);
+    set_up_with(open_memory);
 }
 
 static void
 set_up_fault(void)
 {
-    set_up_memory();
-    probe.store = fault_wrap(probe.store);
+    set_up_with(open_fault);
 }
 
 static void
 set_up_sqlite(void)
 {
-    char uri[600];
-
     dir = probe_make_dir();
-    (void)snprintf(uri, sizeof(uri), "sqlite:%s", dir);
-    ck_assert_int_eq(probe_open(uri, &small_options, NULL), AMDRPC_OK);
+    set_up_with(open_sqlite);
 }
 
 static void
@@ -45,6 +73,14 @@ tear_down_sqlite(void)
 {
     probe_close();
     probe_remove_dir(dir);
+}
+
+bool
+backend_open_again(const struct amdi_store_options *options)
+{
+    probe_close();
+    open_store(options == NULL ? &small_options : options);
+    return open_store == open_sqlite;
 }
 
 Suite *

@@ -102,9 +102,18 @@ fault_close(struct amdi_store *base, struct amdi_loop *loop,
     amdi_store_close(inner, loop, done, arg);
 }
 
+static struct amdi_store_usage
+fault_get_usage(const struct amdi_store *base)
+{
+    const struct fault_store *fault = (const struct fault_store *)base;
+
+    return amdi_store_get_usage(fault->inner);
+}
+
 static const struct amdi_store_ops fault_ops = {
         .push = fault_push,
         .close = fault_close,
+        .get_usage = fault_get_usage,
 };
 
 struct amdi_store *

@@ -124,6 +124,103 @@ START_TEST(token_outlives_the_store)
 }
 END_TEST
 
+/* ---- older files ---- */
+
+/** Runs SQL on the file while no store has it open. */
+static void
+sqlite_exec(const char *text)
+{
+    sqlite3 *db = NULL;
+    char path[600];
+
+    sqlite_file_path(path, sizeof(path));
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/** Makes the file one of version 3: results stood beside the requests. */
+static void
+sqlite_make_version_3(void)
+{
+    sqlite_exec("BEGIN;"
+                "ALTER TABLE op_body ADD COLUMN result BLOB;"
+                "ALTER TABLE op_body ADD COLUMN status BLOB;"
+                "UPDATE op_body SET result = r.result, status = r.status"
+                " FROM op_result r WHERE r.id = op_body.id;"
+                "DROP TABLE op_result;"
+                "PRAGMA user_version = 3;"
+                "COMMIT");
+}
+
+/** Ends a new one; returns its id. */
+static uint64_t
+add_and_end(int code, const char *result, const char *status)
+{
+    struct amdi_fence fence;
+
+    (void)probe_add();
+    fence = probe_take("n");
+    ck_assert_int_eq(
+            probe_append(fence, AMDI_EVENT_MESSAGE, BYTES("m")), AMDI_STORE_OK);
+    ck_assert_int_eq(probe_finish(fence, code,
+                             (struct amdi_bytes){result, strlen(result)},
+                             (struct amdi_bytes){status, strlen(status)}),
+            AMDI_STORE_OK);
+    return fence.id;
+}
+
+static void
+expect_end(uint64_t id, int code, const char *result, const char *status)
+{
+    const struct amdi_op *op = &probe.ops[0];
+
+    ck_assert_int_eq(probe_get(id), AMDI_STORE_OK);
+    ck_assert_int_eq(op->state, AMDI_OP_DONE);
+    ck_assert_int_eq(op->code, code);
+    ck_assert_uint_eq(op->nmessages, 1);
+    ck_assert_uint_eq(op->last_seq, 2);
+    ck_assert(probe_is_text(op->method, "/test/Do"));
+    ck_assert(probe_is_text(op->result, result));
+    ck_assert(probe_is_text(op->status, status));
+}
+
+START_TEST(version_3_is_brought_up_to_date)
+{
+    static const char *const ends[][2] = {
+            {"result", ""}, {"", "status"}, {"both", "both"}, {"", ""}};
+    struct amdi_new_op waiting = {.request_id = BYTES("r1"),
+            .method = BYTES("/test/Do"),
+            .payload = BYTES("work"),
+            .metadata = BYTES("meta")};
+    uint64_t ids[4];
+    uint64_t id;
+
+    sqlite_open();
+    for (int i = 0; i < 4; i++) {
+        ids[i] = add_and_end(i, ends[i][0], ends[i][1]);
+    }
+    ck_assert_int_eq(probe_submit(&waiting), AMDI_STORE_OK);
+    id = probe.ops[0].id;
+    probe_close();
+    sqlite_make_version_3();
+    sqlite_open();
+
+    for (int i = 0; i < 4; i++) {
+        expect_end(ids[i], i, ends[i][0], ends[i][1]);
+    }
+    ck_assert_int_eq(probe_submit(&waiting), AMDI_STORE_EXISTS);
+    ck_assert_uint_eq(probe_take("n").id, id);
+    ck_assert(probe_is_text(probe.ops[0].payload, "work"));
+    ck_assert(probe_is_text(probe.ops[0].metadata, "meta"));
+    // And it is one of the present version.
+    expect_end(add_and_end(0, "new", ""), 0, "new", "");
+    ck_assert_int_eq(probe_remove(ids[0]), AMDI_STORE_OK);
+    probe_close();
+    sqlite_exec("INSERT INTO op_result VALUES (1, NULL, NULL)");
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(second_server_is_refused)
@@ -185,34 +282,16 @@ END_TEST
 
 START_TEST(file_must_not_be_anothers)
 {
-    sqlite3 *db = NULL;
-    char path[600];
-
-    sqlite_file_path(path, sizeof(path));
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(
-            sqlite3_exec(db, "CREATE TABLE cake (size)", NULL, NULL, NULL),
-            SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-
+    sqlite_exec("CREATE TABLE cake (size)");
     expect_refusal(AMDRPC_EPROTO, "another program");
 }
 END_TEST
 
 START_TEST(newer_schema_is_refused)
 {
-    sqlite3 *db = NULL;
-    char path[600];
-
     sqlite_open();
     probe_close();
-    sqlite_file_path(path, sizeof(path));
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(
-            sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL),
-            SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-
+    sqlite_exec("PRAGMA user_version = 99");
     expect_refusal(AMDRPC_EUNSUPPORTED, "schema 99");
 }
 END_TEST
@@ -274,6 +353,7 @@ sqlite_suite(void)
     tcase_add_test(again, operations_outlive_the_store);
     tcase_add_test(again, what_was_running_is_queued_again);
     tcase_add_test(again, token_outlives_the_store);
+    tcase_add_test(again, version_3_is_brought_up_to_date);
     suite_add_tcase(suite, again);
 
     tcase_add_checked_fixture(refusal, sqlite_set_up, sqlite_tear_down);
