@@ -26,6 +26,12 @@ typedef struct amdrpc_operations_options {
     uint32_t backoff_ms;     // before the second attempt, doubled for each
                              // further one; 1 s
     uint32_t max_backoff_ms; // 2 min
+    // Beyond them those that have ended go before their time, the first first.
+    uint32_t max_kept;       // operations that have ended; 2000000
+    uint64_t max_kept_bytes; // of all that is in the store; 8 GiB
+    // Beyond it submissions are refused, with RESOURCE_EXHAUSTED, as they are
+    // while the store is an eighth larger than max_kept_bytes.
+    uint32_t max_unfinished; // operations that wait or run; 1000000
     // The disk is not waited for: a power cut may lose what was acknowledged,
     // or damage the whole store. For tests, and for what may be lost.
     bool is_unsafe;

@@ -148,6 +148,7 @@ value_read(const struct amdi_setting *setting, const char *value, uint64_t *out)
     case AMDI_SETTING_COUNT:
         break;
     case AMDI_SETTING_BYTES:
+    case AMDI_SETTING_BYTES64:
         unit = AMDI_VALUE_BYTES;
         break;
     case AMDI_SETTING_DURATION:
@@ -163,6 +164,7 @@ type_get_noun(enum amdi_setting_type type)
 {
     switch (type) {
     case AMDI_SETTING_BYTES:
+    case AMDI_SETTING_BYTES64:
         return "a size (65536, 64k, 4m)";
     case AMDI_SETTING_DURATION:
         return "a time (500ms, 30s, 5m)";
@@ -341,6 +343,8 @@ config_store(struct amdi_config *config, const struct amdi_setting *setting,
         stored = text_replace((char **)field, value);
     } else if (setting->type == AMDI_SETTING_TEXTS) {
         stored = texts_add((struct amdi_texts *)field, value);
+    } else if (setting->type == AMDI_SETTING_BYTES64) {
+        *(uint64_t *)field = number;
     } else {
         *(uint32_t *)field = (uint32_t)number; // the rows' max are below 2^32
     }

@@ -72,6 +72,7 @@ static const struct amdi_choice log_format_choices[] = {
 
 #define MAX_MS (1000u * 3600 * 1000)
 #define MAX_BYTES (1u << 30)
+#define MAX_STORE_BYTES ((uint64_t)1 << 40)
 
 static const struct amdi_setting settings[] = {
         {
@@ -233,6 +234,14 @@ static const struct amdi_setting settings[] = {
                 backoff_ms, "before the second attempt, then doubled"),
         OPERATION("operation-lease", DURATION, "TIME", 100, MAX_MS, "15s",
                 lease_ms, "after which a dead executor is noticed"),
+        OPERATION("operation-max-kept", COUNT, "N", 1, 1000000000, "2000000",
+                max_kept, "operations kept after their end"),
+        OPERATION("operation-max-kept-bytes", BYTES64, "SIZE", 1u << 20,
+                MAX_STORE_BYTES, "8g", max_kept_bytes,
+                "what all operations may take, before those that ended go"),
+        OPERATION("operation-max-unfinished", COUNT, "N", 1, 1000000000,
+                "1000000", max_unfinished,
+                "operations that wait or run; more are refused"),
         {
                 .name = "loops",
                 .type = AMDI_SETTING_COUNT,
@@ -526,6 +535,7 @@ amdi_setting_format_range(
         format_numbers(setting, AMDI_VALUE_COUNT, out);
         return;
     case AMDI_SETTING_BYTES:
+    case AMDI_SETTING_BYTES64:
         format_numbers(setting, AMDI_VALUE_BYTES, out);
         return;
     case AMDI_SETTING_DURATION:

@@ -15,6 +15,7 @@ enum amdi_setting_type {
     AMDI_SETTING_MODULE,   // NAME.KEY=VALUE, kept in module_settings
     AMDI_SETTING_COUNT,    // uint32_t
     AMDI_SETTING_BYTES,    // uint32_t
+    AMDI_SETTING_BYTES64,  // uint64_t
     AMDI_SETTING_DURATION, // uint32_t, milliseconds
     AMDI_SETTING_CHOICE,   // uint32_t: the value of the choice
 };
@@ -41,7 +42,7 @@ struct amdi_setting {
     const char *help;
 };
 
-#define AMDI_NSETTINGS 78u
+#define AMDI_NSETTINGS 81u
 
 /** Returns the row at @index (< AMDI_NSETTINGS); static. */
 const struct amdi_setting *amdi_setting_at(size_t index);

@@ -15,6 +15,8 @@
 // How long a hint at work may wait: whoever submits here looks by himself.
 #define POLL_MS 1000u
 
+// How often to look for what is no longer kept; a hint comes when there is much
+// of it. One sweep holds up a batch of the store for some milliseconds.
 #define SWEEP_MS 10000u
 #define SWEEP_MAX 500u
 
@@ -182,29 +184,53 @@ amdi_executor_poll(struct amdi_executor *executor)
 
 /* ---- sweep ---- */
 
-static void executor_on_sweep_timer(struct amdi_timer *timer);
+static void
+executor_on_sweep_timer(struct amdi_timer *timer)
+{
+    amdi_executor_sweep(
+            AMDI_CONTAINER_OF(timer, struct amdi_executor, sweep_timer));
+}
 
+static void
+executor_start_sweep_timer(struct amdi_executor *executor)
+{
+    executor_start_timer(executor, &executor->sweep_timer, SWEEP_MS,
+            executor_on_sweep_timer);
+}
+
+/** While some go there may be more; each commit in between takes submits. */
 static void
 executor_on_swept(void *arg, enum amdi_store_result result, unsigned nremoved)
 {
     struct amdi_executor *executor = arg;
-    bool has_more = result == AMDI_STORE_OK && nremoved == SWEEP_MAX;
+    bool has_more = result == AMDI_STORE_OK &&
+            (nremoved > 0 || executor->must_sweep_again);
 
-    if (!atomic_load(&executor->is_draining)) {
-        executor_start_timer(executor, &executor->sweep_timer,
-                has_more ? 0 : SWEEP_MS, executor_on_sweep_timer);
+    executor->is_sweeping = false;
+    if (atomic_load(&executor->is_draining)) {
+        return;
+    }
+    if (has_more) {
+        amdi_executor_sweep(executor);
+    } else {
+        executor_start_sweep_timer(executor);
     }
 }
 
-static void
-executor_on_sweep_timer(struct amdi_timer *timer)
+void
+amdi_executor_sweep(struct amdi_executor *executor)
 {
-    struct amdi_executor *executor =
-            AMDI_CONTAINER_OF(timer, struct amdi_executor, sweep_timer);
-
-    if (amdi_store_sweep(executor->store, executor->sl->loop, SWEEP_MAX,
-                executor_on_swept, executor) != AMDI_STORE_OK) {
-        executor_on_swept(executor, AMDI_STORE_BUSY, 0);
+    if (executor->is_sweeping || atomic_load(&executor->is_draining)) {
+        executor->must_sweep_again = true;
+        return;
+    }
+    executor->must_sweep_again = false;
+    amdi_timer_stop(&executor->sweep_timer);
+    executor->is_sweeping =
+            amdi_store_sweep(executor->store, executor->sl->loop, SWEEP_MAX,
+                    executor_on_swept, executor) == AMDI_STORE_OK;
+    if (!executor->is_sweeping) {
+        executor_start_sweep_timer(executor);
     }
 }
 
@@ -214,8 +240,7 @@ void
 amdi_executor_start_timers(struct amdi_executor *executor)
 {
     executor_start_beat_timer(executor);
-    executor_start_timer(executor, &executor->sweep_timer, SWEEP_MS,
-            executor_on_sweep_timer);
+    executor_start_sweep_timer(executor);
 }
 
 void

@@ -278,6 +278,9 @@ executor_on_hints(void *arg, unsigned hints)
     if ((hints & AMDI_HINT_WORK) != 0) {
         amdi_executor_poll(executor);
     }
+    if ((hints & AMDI_HINT_SWEEP) != 0) {
+        amdi_executor_sweep(executor);
+    }
 }
 
 /** The first turn of its loop: what an earlier process left is leased. */

@@ -50,6 +50,8 @@ struct amdi_executor {
     uint64_t beat_at_ms;       // when the beat under way was asked
     bool is_beating;
     bool must_beat_again;
+    bool is_sweeping;
+    bool must_sweep_again;
     bool is_told_down; // the log knows that the store cannot write
     bool is_holding;   // the loop's drain waits for us
 
@@ -113,5 +115,8 @@ void amdi_executor_beat(struct amdi_executor *executor);
 
 /** The store has work, or so it says. */
 void amdi_executor_poll(struct amdi_executor *executor);
+
+/** Has the store delete what is no longer kept, until nothing is left of it. */
+void amdi_executor_sweep(struct amdi_executor *executor);
 
 #endif

@@ -33,11 +33,19 @@ void
 amdi_operations_write_metrics(const struct amdi_operations *ops, FILE *file)
 {
     const struct amdi_op_stats *stats = amdi_operations_stats(ops);
+    struct amdi_store_usage usage =
+            amdi_store_get_usage(amdi_operations_store(ops));
 
     write_number(file, "amdrpc_operations_submitted_total", "counter",
             "Operations taken in.", atomic_load(&stats->nsubmitted));
     write_number(file, "amdrpc_operations_running", "gauge",
             "Operations leased by this server.", atomic_load(&stats->nrunning));
+    write_number(file, "amdrpc_operations_unfinished", "gauge",
+            "Operations in the store that have not ended.", usage.nunfinished);
+    write_number(file, "amdrpc_operations_kept", "gauge",
+            "Operations in the store that have ended.", usage.ndone);
+    write_number(file, "amdrpc_operations_store_bytes", "gauge",
+            "Size of the store, but for what is free in it.", usage.nbytes);
     write_ended(stats, file);
     write_number(file, "amdrpc_operation_retries_total", "counter",
             "Attempts that failed, with another to follow.",

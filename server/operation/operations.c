@@ -209,6 +209,11 @@ options_fill(const amdrpc_operations_options *options)
     filled.lease_ms = value_or(filled.lease_ms, 15000);
     filled.backoff_ms = value_or(filled.backoff_ms, 1000);
     filled.max_backoff_ms = value_or(filled.max_backoff_ms, 120000);
+    filled.max_kept = value_or(filled.max_kept, 2000000);
+    filled.max_unfinished = value_or(filled.max_unfinished, 1000000);
+    if (filled.max_kept_bytes == 0) {
+        filled.max_kept_bytes = (uint64_t)8 << 30;
+    }
     return filled;
 }
 
@@ -230,6 +235,9 @@ operations_open_store(const struct amdrpc_server *server,
     struct amdi_store_options store_options = {
             .retain_us = (int64_t)options->retain_ms * US_PER_MS,
             .max_blob_bytes = server_max_blob_bytes(server),
+            .max_done = options->max_kept,
+            .max_kept_bytes = options->max_kept_bytes,
+            .max_unfinished = options->max_unfinished,
             .is_unsafe = options->is_unsafe};
     struct amdi_error error = {.text = ""};
     amdrpc_err err =

@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 import limits_connections
 import limits_frames
 import limits_messages
+import limits_operations
 import limits_tls
 from certificates import Certificates
 from daemon import Daemon
@@ -24,7 +25,13 @@ ROOT = pathlib.Path(sys.argv.pop(2))
 AMDRPCD = sys.argv.pop(1)
 THREADS = ["--loops", "1", "--workers", "2"]
 
-ROWS = (*limits_connections.ROWS, *limits_frames.ROWS, *limits_messages.ROWS, *limits_tls.ROWS)
+ROWS = (
+    *limits_connections.ROWS,
+    *limits_frames.ROWS,
+    *limits_messages.ROWS,
+    *limits_operations.ROWS,
+    *limits_tls.ROWS,
+)
 
 
 class LimitsTest(unittest.TestCase):

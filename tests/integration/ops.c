@@ -25,13 +25,15 @@
 static const char *store_uri;
 static char *dir;           // of a store in a file
 static const char *allowed; // who may call TEST_UNARY; NULL: everyone
+static uint32_t room;       // how many may wait or run; 0: the default
 
 /* ---- life ---- */
 
 static void
 prepare(amdrpc_server *server)
 {
-    const amdrpc_operations_options options = {.store = store_uri};
+    const amdrpc_operations_options options = {
+            .store = store_uri, .max_unfinished = room};
     char why[200] = "";
 
     ck_assert_msg(amdrpc_operations_add(server, &options, why, sizeof(why)) ==
@@ -67,6 +69,14 @@ ops_start_allowing(int store, const char *names)
     allowed = names;
     ops_start(store);
     allowed = NULL;
+}
+
+void
+ops_start_with_room(int store, uint32_t max_unfinished)
+{
+    room = max_unfinished;
+    ops_start(store);
+    room = 0;
 }
 
 void

@@ -35,6 +35,9 @@ void ops_start(int store);
 /** The same; only @names may call TEST_UNARY. */
 void ops_start_allowing(int store, const char *names);
 
+/** The same; so many operations may wait or run. */
+void ops_start_with_room(int store, uint32_t max_unfinished);
+
 /** Ends it; fixture of every case, after test_server_setup. */
 void ops_teardown(void);
 

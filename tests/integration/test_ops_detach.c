@@ -102,6 +102,23 @@ START_TEST(now_answers_with_the_name)
 }
 END_TEST
 
+START_TEST(full_store_refuses_both_kinds)
+{
+    test_request request = AMDRPC__TEST_CALLS__V1__REQUEST__INIT;
+    char *name;
+
+    ops_start_with_room(_i, 1);
+    request.how = TEST_HOW(HOLD);
+    name = await_name(start(TEST_UNARY, now, 1, &request));
+
+    ops_expect_refusal(start(TEST_UNARY, now, 1, &request),
+            AMDRPC_STATUS_RESOURCE_EXHAUSTED, "STORE_FULL");
+    ops_expect_refusal(start(TEST_DOWNLOAD, on_disconnect, 1, &request),
+            AMDRPC_STATUS_RESOURCE_EXHAUSTED, "STORE_FULL");
+    free(name);
+}
+END_TEST
+
 START_TEST(now_leaves_a_stream_to_watchers)
 {
     test_request request = AMDRPC__TEST_CALLS__V1__REQUEST__INIT;
@@ -294,6 +311,7 @@ ops_detach_suite(void)
     tcase_add_checked_fixture(tests, test_server_setup, ops_teardown);
     tcase_add_loop_test(tests, now_answers_with_the_name, 0, OPS_NSTORES);
     tcase_add_loop_test(tests, now_leaves_a_stream_to_watchers, 0, OPS_NSTORES);
+    tcase_add_loop_test(tests, full_store_refuses_both_kinds, 0, OPS_NSTORES);
     tcase_add_loop_test(
             tests, client_that_stays_gets_the_answer, 0, OPS_NSTORES);
     tcase_add_loop_test(

@@ -162,6 +162,37 @@ START_TEST(start_in_the_future_is_waited_for)
 }
 END_TEST
 
+/* ---- what is too much ---- */
+
+START_TEST(full_store_refuses_until_there_is_room)
+{
+    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    struct submission submission;
+    operation *first;
+    operation *again;
+    struct test_rpc *refused;
+
+    ops_start_with_room(_i, 1);
+    at.seconds = time(NULL) + 3600;
+    submission_init(&submission, "id-1", TEST_HOW(REPLY));
+    submission.request.start_at = &at;
+    first = ops_expect_operation(
+            ops_call(OPS_SUBMIT, &submission.request.base));
+
+    refused = start_submit("id-2", TEST_HOW(REPLY));
+    ops_expect_refusal(refused, AMDRPC_STATUS_RESOURCE_EXHAUSTED, "STORE_FULL");
+    ck_assert_ptr_nonnull(
+            strstr(refused->fields, "grpc-retry-pushback-ms: 1000\n"));
+    again = ops_expect_operation(start_submit("id-1", TEST_HOW(REPLY)));
+    ck_assert_str_eq(again->name, first->name);
+    ops_free(again);
+
+    test_rpc_await(ops_call_name(OPS_CANCEL, first->name));
+    ops_free(ops_expect_operation(start_submit("id-2", TEST_HOW(REPLY))));
+    ops_free(first);
+}
+END_TEST
+
 /* ---- what is wrong ---- */
 
 static const struct {
@@ -239,6 +270,8 @@ ops_submit_suite(void)
             tests, ids_from_many_connections_exist_once, 0, OPS_NSTORES);
     tcase_add_loop_test(
             tests, start_in_the_future_is_waited_for, 0, OPS_NSTORES);
+    tcase_add_loop_test(
+            tests, full_store_refuses_until_there_is_room, 0, OPS_NSTORES);
     tcase_add_loop_test(tests, bad_submission_is_refused, 0,
             sizeof(bad_requests) / sizeof(bad_requests[0]));
     tcase_add_test(tests, who_may_not_call_may_not_submit);

@@ -441,6 +441,9 @@ START_TEST(metrics_count_what_became_of_them)
     ck_assert_ptr_nonnull(
             strstr(text, "\namdrpc_operations_submitted_total 1\n"));
     ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operations_running 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operations_unfinished 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operations_kept 1\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operations_store_bytes "));
     ck_assert_ptr_nonnull(strstr(
             text, "\namdrpc_operations_ended_total{grpc_status=\"OK\"} 1\n"));
     ck_assert_ptr_nonnull(strstr(text, "\namdrpc_operation_retries_total 1\n"));

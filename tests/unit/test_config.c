@@ -92,6 +92,18 @@ START_TEST(flags_are_read_in_both_forms)
 }
 END_TEST
 
+START_TEST(size_of_the_store_may_be_beyond_32_bits)
+{
+    ck_assert_int_eq(load(""), AMDRPC_OK);
+    ck_assert_uint_eq(config.operation.max_kept_bytes, (uint64_t)8 << 30);
+    ck_assert_uint_eq(config.operation.max_unfinished, 1000000);
+
+    ck_assert_int_eq(load("--operation-max-kept-bytes 1024g"), AMDRPC_OK);
+    ck_assert_uint_eq(config.operation.max_kept_bytes, (uint64_t)1 << 40);
+    ck_assert_uint_eq(config.operation.max_unfinished, 1000000);
+}
+END_TEST
+
 START_TEST(repeated_flag_gives_a_list)
 {
     ck_assert_int_eq(load("--listen [::1]:0 --listen 127.0.0.1:0"), AMDRPC_OK);
@@ -211,6 +223,9 @@ static const struct {
         {"--max-queued-bytes 1",
                 "--max-queued-bytes: \"1\" is not a size (65536, 64k, 4m) "
                 "from 1k to 1g"},
+        {"--operation-max-kept-bytes 1025g",
+                "--operation-max-kept-bytes: \"1025g\" is not a size (65536, "
+                "64k, 4m) from 1m to 1024g"},
         {"--drain-timeout 30",
                 "--drain-timeout: \"30\" is not a time (500ms, 30s, 5m) from "
                 "1ms to 24h"},
@@ -329,6 +344,7 @@ config_suite(void)
     tcase_add_checked_fixture(values, set_up, tear_down);
     tcase_add_test(values, nothing_given_gives_the_defaults);
     tcase_add_test(values, flags_are_read_in_both_forms);
+    tcase_add_test(values, size_of_the_store_may_be_beyond_32_bits);
     tcase_add_test(values, repeated_flag_gives_a_list);
     tcase_add_test(values, last_of_a_flag_counts);
     tcase_add_test(values, help_and_version_are_told);

@@ -8,8 +8,10 @@
 
 #define TEXT_BYTES 512u
 
-// The store catches up within milliseconds.
+// The store catches up within milliseconds; of what waits, something has to
+// end.
 #define BUSY_RETRY_MS 100u
+#define FULL_RETRY_MS 1000u
 
 void
 amdi_op_refuse(amdrpc_call *call, const struct amdi_details *details)
@@ -105,6 +107,8 @@ static const struct meaning meanings[] = {
                 "possible"},
         [AMDI_STORE_BUSY] = {AMDRPC_STATUS_RESOURCE_EXHAUSTED, "STORE_BUSY",
                 NULL},
+        [AMDI_STORE_FULL] = {AMDRPC_STATUS_RESOURCE_EXHAUSTED, "STORE_FULL",
+                "as many operations are kept as may be: try again later"},
         [AMDI_STORE_NOMEM] = {AMDRPC_STATUS_RESOURCE_EXHAUSTED, "NO_MEMORY",
                 NULL},
         [AMDI_STORE_UNKNOWN] = {AMDRPC_STATUS_UNAVAILABLE, "OUTCOME_UNKNOWN",
@@ -128,6 +132,16 @@ result_meaning(enum amdi_store_result result)
             AMDRPC_STATUS_INTERNAL, "SERVER_FAILED", "an unexpected result"};
 }
 
+/** When it is worth trying again; 0: that is not known. */
+static uint32_t
+result_retry_ms(enum amdi_store_result result)
+{
+    if (result == AMDI_STORE_BUSY) {
+        return BUSY_RETRY_MS;
+    }
+    return result == AMDI_STORE_FULL ? FULL_RETRY_MS : 0;
+}
+
 void
 amdi_op_refuse_result(
         amdrpc_call *call, enum amdi_store_result result, const char *name)
@@ -144,7 +158,7 @@ amdi_op_refuse_result(
                     .code = meaning.code,
                     .message = text,
                     .reason = meaning.reason,
-                    .has_retry = result == AMDI_STORE_BUSY,
-                    .retry_ms = BUSY_RETRY_MS,
+                    .has_retry = result_retry_ms(result) != 0,
+                    .retry_ms = result_retry_ms(result),
             });
 }
