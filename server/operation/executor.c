@@ -299,6 +299,7 @@ executor_run_first(struct amdi_task *task)
         }
     }
     amdi_executor_start_timers(executor);
+    amdi_executor_warn_of_gone(executor);
 }
 
 void

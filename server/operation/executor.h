@@ -119,4 +119,9 @@ void amdi_executor_poll(struct amdi_executor *executor);
 /** Has the store delete what is no longer kept, until nothing is left of it. */
 void amdi_executor_sweep(struct amdi_executor *executor);
 
+/* ---- gone.c ---- */
+
+/** Warns of operations of methods that the server does not have. */
+void amdi_executor_warn_of_gone(struct amdi_executor *executor);
+
 #endif

@@ -25,8 +25,9 @@ enum amdi_op_lane_state {
 struct amdi_op_lane {
     // Setup only.
     struct amdi_executor *executor;
-    struct amdi_method *method;        // NULL: cannot be executed
-    char *queues[AMDI_OP_NPRIORITIES]; // owned; the store's names
+    struct amdi_method *method; // NULL: cannot be executed
+    // Owned; the store's names: the path, a space, the priority.
+    char *queues[AMDI_OP_NPRIORITIES];
 
     // Loop thread only.
     enum amdi_op_lane_state state;
