@@ -134,7 +134,9 @@ class Crash(unittest.TestCase):
         result = self.amdrpc("call", self.keeper.target, ECHO, request(aborts=ALWAYS))
 
         self.assertEqual(result.returncode, UNAVAILABLE, result)
-        self.supervise()
+        while not self.deaths:  # its client may know before its parent does
+            self.supervise()
+            time.sleep(0.01)
         self.assertEqual(self.deaths, [DEATH])
         result = self.amdrpc("call", self.keeper.target, ECHO, request())
         self.assertEqual(result.returncode, 0, result.stderr)
