@@ -3,11 +3,11 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
-#include <time.h>
 
-#define NS_PER_S 1000000000u
-#define NS_PER_MS 1000000u
+#define NS_PER_S 1000000000
+#define NS_PER_MS 1000000
 #define NS_PER_US 1000
+#define MS_PER_S 1000
 
 static _Atomic(amdi_clock_fn) clock_override; // NULL: the system's
 
@@ -39,6 +39,21 @@ amdi_clock_wall_us(void)
 
     (void)clock_gettime(CLOCK_REALTIME, &now); // cannot fail, as above
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / NS_PER_US;
+}
+
+struct timespec
+amdi_clock_deadline(uint64_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail, as above
+    at.tv_sec += (time_t)(ms / MS_PER_S);
+    at.tv_nsec += (long)(ms % MS_PER_S * NS_PER_MS);
+    if (at.tv_nsec >= NS_PER_S) {
+        at.tv_sec++;
+        at.tv_nsec -= NS_PER_S;
+    }
+    return at;
 }
 
 void

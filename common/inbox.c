@@ -10,14 +10,10 @@
 
 #include "common/alloc.h"
 #include "common/assertion.h"
+#include "common/clock.h"
 #include "common/thread.h"
 
 #include <errno.h>
-#include <time.h>
-
-#define MS_PER_S 1000
-#define NS_PER_MS 1000000
-#define NS_PER_S 1000000000
 
 /** Messages completed by one feed, before they are queued. */
 struct inbox_batch {
@@ -179,22 +175,6 @@ amdi_inbox_is_partial(const struct amdi_inbox *inbox)
 
 /* ---- reader's side ---- */
 
-/** The time of the system, not of amdi_clock: the condition waits by it. */
-static struct timespec
-inbox_wait_until(int64_t timeout_ms)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at); // this clock always exists
-    at.tv_sec += (time_t)(timeout_ms / MS_PER_S);
-    at.tv_nsec += (long)(timeout_ms % MS_PER_S) * NS_PER_MS;
-    if (at.tv_nsec >= NS_PER_S) {
-        at.tv_sec++;
-        at.tv_nsec -= NS_PER_S;
-    }
-    return at;
-}
-
 static bool
 inbox_is_readable_locked(const struct amdi_inbox *inbox)
 {
@@ -211,7 +191,7 @@ inbox_wait_locked(struct amdi_inbox *inbox, int64_t timeout_ms)
     int failure = 0;
 
     if (timeout_ms > 0) {
-        until = inbox_wait_until(timeout_ms);
+        until = amdi_clock_deadline((uint64_t)timeout_ms);
     }
     // None of these can fail on Linux.
     (void)pthread_condattr_init(&attr);

@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_MAX_QUEUED 1024u
@@ -475,21 +474,6 @@ amdi_server_loop_is_idle(struct amdrpc_server *server)
     }
 }
 
-static struct timespec
-deadline_after_ms(uint64_t ms)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 amdrpc_err
 amdrpc_server_wait(amdrpc_server *server)
 {
@@ -500,7 +484,7 @@ amdrpc_server_wait(amdrpc_server *server)
         pthread_cond_wait(&server->has_changed, &server->mtx);
     }
     if (server->state == AMDI_SERVER_DRAINING) {
-        struct timespec at = deadline_after_ms(
+        const struct timespec at = amdi_clock_deadline(
                 server->options.drain_timeout_ms + CANCEL_GRACE_MS);
 
         while (server->state == AMDI_SERVER_DRAINING && rv == 0) {

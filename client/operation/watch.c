@@ -18,10 +18,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
-
-#define NS_PER_MS 1000000
-#define NS_PER_S 1000000000
 
 enum watch_state {
     WATCH_LOST,      // the next stream begins at resume_at_ms
@@ -218,15 +214,8 @@ deadline_left_ms(uint64_t deadline_ms)
 static void
 watch_sleep(amdrpc_watch *watch, uint64_t ms)
 {
-    struct timespec until;
+    const struct timespec until = amdi_clock_deadline(ms);
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); // it is always there
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * NS_PER_MS;
-    if (until.tv_nsec >= NS_PER_S) {
-        until.tv_nsec -= NS_PER_S;
-        until.tv_sec++;
-    }
     (void)pthread_mutex_lock(&watch->mtx);
     while (!watch->is_cancelled &&
             pthread_cond_timedwait(&watch->cancelled, &watch->mtx, &until) ==

@@ -1,11 +1,6 @@
 /** Who sleeps in a pool, and who is woken. */
+#include "common/clock.h"
 #include "common/pool/pool.h"
-
-#include <time.h>
-
-#define MS_PER_S 1000
-#define NS_PER_MS 1000000
-#define NS_PER_S 1000000000
 
 /** A thread without work; on the pool's list until it is woken. */
 struct pool_sleeper {
@@ -85,28 +80,11 @@ sleeper_wake_locked(amdrpc_pool *pool, struct pool_sleeper *sleeper)
     (void)pthread_cond_signal(&sleeper->woken);
 }
 
-static struct timespec
-idle_deadline(unsigned idle_ms)
-{
-    struct timespec at;
-
-    // The system's clock, not one that a test put in its place: the system
-    // does the waiting.
-    (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(idle_ms / MS_PER_S);
-    at.tv_nsec += (long)(idle_ms % MS_PER_S) * NS_PER_MS;
-    if (at.tv_nsec >= NS_PER_S) {
-        at.tv_nsec -= NS_PER_S;
-        at.tv_sec++;
-    }
-    return at;
-}
-
 /** Waits to be woken, but not for long. */
 static void
 sleeper_wait_idle(amdrpc_pool *pool, struct pool_sleeper *sleeper)
 {
-    struct timespec until = idle_deadline(pool->idle_ms);
+    const struct timespec until = amdi_clock_deadline(pool->idle_ms);
     int rv = 0;
 
     pthread_mutex_lock(&pool->mtx);

@@ -1,16 +1,17 @@
 /** The stack of another thread. */
 #include "server/dispatch/stack.h"
 
+#include "common/clock.h"
+
 #include <errno.h>
 #include <execinfo.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #define STACK_SIGNAL SIGURG
-#define WAIT_NS 200000000L
+#define WAIT_MS 200u
 
 static struct {
     atomic_bool is_wanted;
@@ -79,15 +80,9 @@ amdi_stack_ask(pthread_t thread)
 static bool
 stack_wait(void)
 {
-    struct timespec at;
+    const struct timespec at = amdi_clock_deadline(WAIT_MS);
     int rv = 0;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail
-    at.tv_nsec += WAIT_NS;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
     do {
         rv = sem_clockwait(&stack.is_there, CLOCK_MONOTONIC, &at);
     } while (rv != 0 && errno == EINTR);

@@ -10,7 +10,6 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
-#include <time.h>
 
 struct amdi_watchdog {
     // Setup only.
@@ -75,12 +74,10 @@ amdi_watchdog_check(struct amdi_worker_pool *pool)
 static bool
 watchdog_wait(struct amdi_watchdog *watchdog)
 {
-    struct timespec at;
+    const struct timespec at = amdi_clock_deadline(1000);
     int rv = 0;
     bool is_stopping = false;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail
-    at.tv_sec++;
     pthread_mutex_lock(&watchdog->mtx);
     while (!watchdog->is_stopping && rv == 0) {
         rv = pthread_cond_timedwait(

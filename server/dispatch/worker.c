@@ -113,21 +113,6 @@ amdi_worker_wake(struct amdi_worker *worker)
     }
 }
 
-static struct timespec
-time_after_ms(uint32_t ms)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &at); // cannot fail
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 /** Gives back what the thread keeps for the next calls: none comes for long. */
 static void
 worker_tidy_locked(struct amdi_worker *worker)
@@ -143,7 +128,7 @@ static bool
 worker_wait_locked(struct amdi_worker *worker)
 {
     struct amdi_worker_pool *pool = worker->pool;
-    struct timespec at = time_after_ms(pool->idle_ms);
+    const struct timespec at = amdi_clock_deadline(pool->idle_ms);
 
     while (worker->state == AMDI_WORKER_ASLEEP) {
         if (worker->is_tidy && pool->nthreads <= pool->min_workers) {

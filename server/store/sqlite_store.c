@@ -9,6 +9,7 @@
 #include "server/store/sqlite_store.h"
 
 #include "common/alloc.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/thread.h"
 #include "server/store/sqlite.h"
@@ -17,16 +18,15 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 
 // A batch: bounds how long the first of it waits for the last.
 #define MAX_BATCH 1024u
 #define MAX_BATCH_BYTES ((size_t)8 << 20)
 
-// With so many pages in the log a checkpoint is due at once, else after that
-// many seconds of silence.
+// With so many pages in the log a checkpoint is due at once, else after so
+// long a silence.
 #define CHECKPOINT_PAGES 8000
-#define CHECKPOINT_IDLE_S 1
+#define CHECKPOINT_IDLE_MS 1000u
 
 struct sqlite_store {
     struct amdi_store base; // first
@@ -104,16 +104,13 @@ store_push(struct amdi_store *base, struct amdi_request *request, bool is_inner)
 static void
 store_wait_locked(struct sqlite_store *store)
 {
-    struct timespec until;
-
     store->is_waiting = true;
     if (store->sql->wal_pages == 0) {
         (void)pthread_cond_wait(&store->cond, &store->mtx);
         store->is_waiting = false;
         return;
     }
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += CHECKPOINT_IDLE_S;
+    const struct timespec until = amdi_clock_deadline(CHECKPOINT_IDLE_MS);
     if (pthread_cond_timedwait(&store->cond, &store->mtx, &until) != 0) {
         (void)pthread_mutex_unlock(&store->mtx);
         amdi_sql_checkpoint(store->sql);
