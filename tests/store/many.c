@@ -5,6 +5,10 @@
 
 #include <check.h>
 
+// Ids of one millisecond differ by chance alone: one that was removed might
+// come again.
+#define APART_US 1000
+
 static const struct amdi_bytes nothing;
 
 uint64_t many_ids[MANY_MAX];
@@ -14,7 +18,7 @@ many_add(size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         many_ids[i] = probe_add();
-        probe_advance_us(1);
+        probe_advance_us(APART_US);
     }
 }
 
@@ -24,7 +28,7 @@ many_end(size_t n)
     for (size_t i = 0; i < n; i++) {
         ck_assert_int_eq(probe_finish(probe_take("n"), 0, nothing, nothing),
                 AMDI_STORE_OK);
-        probe_advance_us(1);
+        probe_advance_us(APART_US);
     }
 }
 

@@ -11,7 +11,7 @@
 /** Their ids. */
 extern uint64_t many_ids[MANY_MAX];
 
-/** Adds one for each id from @from to before @to, a microsecond apart. */
+/** Adds one for each id from @from to before @to, a millisecond apart. */
 void many_add(size_t from, size_t to);
 
 /** Ends so many of those that wait, the oldest first, likewise. */
