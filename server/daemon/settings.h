@@ -53,6 +53,8 @@ const struct amdi_setting *amdi_setting_find(
 
 bool amdi_setting_is_repeatable(const struct amdi_setting *setting);
 
+/* ---- settings_text.c: what people read ---- */
+
 #define AMDI_SETTING_TEXT_BYTES 80u
 
 /** Writes "count", "4m", "1 to 256": what may be said, in words. */
