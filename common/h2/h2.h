@@ -60,7 +60,7 @@ struct amdi_h2_body {
     size_t len;   // bytes ready, at most what was asked for; 0: wait
     bool is_last; // nothing follows the len bytes …
     // … and the stream ends with these fields (trailers), or without when 0.
-    const struct amdi_h2_field *trailers; // borrowed until the event returns
+    const struct amdi_h2_field *trailers; // borrowed until the next on_body
     size_t ntrailers;
 };
 

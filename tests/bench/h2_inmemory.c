@@ -338,24 +338,23 @@ server_on_end(void *ctx, void *stream)
 static void
 server_on_body(void *ctx, void *stream, size_t room, struct amdi_h2_body *body)
 {
-    const struct amdi_h2_field trailers[] = {
-            AMDI_H2_FIELD("grpc-status", "0"),
-    };
     struct server *server = ctx;
+    struct amdi_response *response = &server->response;
     struct stream *s = stream;
 
     must(room >= sizeof(message) ? AMDRPC_OK : AMDRPC_ELIMIT, "window");
     body->len = sizeof(message);
     body->is_last = true;
-    body->trailers = trailers;
-    body->ntrailers = 1;
-    if (!server->is_engine_only) {
-        amdi_response_clear(&server->response);
+    amdi_response_clear(response);
+    if (server->is_engine_only) {
+        response->fields[response->nfields++] =
+                AMDI_H2_FIELD("grpc-status", "0");
+    } else {
         amdi_response_add_status(
-                &server->response, AMDRPC_STATUS_OK, NULL, NULL, &s->arena);
-        body->trailers = server->response.fields;
-        body->ntrailers = server->response.nfields;
+                response, AMDRPC_STATUS_OK, NULL, NULL, &s->arena);
     }
+    body->trailers = response->fields;
+    body->ntrailers = response->nfields;
 }
 
 static void
