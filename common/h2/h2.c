@@ -4,8 +4,8 @@
  * What comes goes through h2_receive.c (bytes to frames, DATA), h2_block.c
  * (header blocks) and h2_control.c (the rest). What goes is made by
  * h2_send.c, for all streams in turn, only when it can be written. Header
- * blocks are encoded in the order in which they are sent: those in `control`
- * go before any that is made later.
+ * blocks are encoded (h2_encode.c) in the order in which they are sent: those
+ * in `control` go before any that is made later.
  *
  * A stream that ends while events are told is closed by the next produce, so
  * that its owner never loses it inside its own call; only the peer's RST_STREAM
@@ -16,9 +16,6 @@
 #include "common/h2/h2_session.h"
 
 #include <string.h>
-
-// More than 8 of our own fields and what users add, which callers bound.
-#define MAX_SEND_FIELDS 160u
 
 // RFC 9113, section 6.5.2: what each side has before it hears otherwise.
 #define HEADER_TABLE_BYTES 4096u
@@ -156,117 +153,19 @@ amdrpc_err
 amdi_h2_push_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         const void *payload)
 {
-    uint8_t header[AMDI_H2_FRAME_HEADER_BYTES];
-    amdrpc_err err =
-            amdi_buf_reserve(&h2->control, sizeof(header) + frame->len);
+    size_t len = AMDI_H2_FRAME_HEADER_BYTES + frame->len;
+    amdrpc_err err = amdi_buf_reserve(&h2->control, len);
+    uint8_t *out = NULL;
 
     if (err != AMDRPC_OK) {
         return err;
     }
-    amdi_h2_frame_write(header, frame);
-    err = amdi_buf_append(&h2->control, header, sizeof(header));
-    if (err == AMDRPC_OK && frame->len > 0) {
-        err = amdi_buf_append(&h2->control, payload, frame->len);
-    }
-    return err;
-}
-
-static size_t
-fields_to_nv(
-        const struct amdi_h2_field *fields, size_t nfields, nghttp2_nv *out)
-{
-    size_t n = nfields < MAX_SEND_FIELDS ? nfields : MAX_SEND_FIELDS;
-
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (nghttp2_nv){
-                .name = (uint8_t *)(uintptr_t)fields[i].name,
-                .value = (uint8_t *)(uintptr_t)fields[i].value,
-                .namelen = fields[i].name_len,
-                .valuelen = fields[i].value_len,
-                .flags = fields[i].is_secret ? NGHTTP2_NV_FLAG_NO_INDEX
-                                             : NGHTTP2_NV_FLAG_NONE,
-        };
-    }
-    return n;
-}
-
-/** A block over the size of a frame goes on in CONTINUATION frames. */
-static amdrpc_err
-push_long_block(struct amdi_h2 *h2, struct amdi_h2_frame frame,
-        const uint8_t *block, size_t len)
-{
-    amdrpc_err err = AMDRPC_OK;
-
-    frame.flags &= (uint8_t)~AMDI_H2_END_HEADERS;
-    while (err == AMDRPC_OK && len > 0) {
-        frame.len = (uint32_t)(len < AMDI_H2_MAX_FRAME_BYTES
-                        ? len
-                        : AMDI_H2_MAX_FRAME_BYTES);
-        len -= frame.len;
-        if (len == 0) {
-            frame.flags |= AMDI_H2_END_HEADERS;
-        }
-        err = amdi_h2_push_frame(h2, &frame, block);
-        block += frame.len;
-        frame.type = AMDI_H2_CONTINUATION;
-        frame.flags = 0;
-    }
-    return err;
-}
-
-/** Encodes a block too large to be sure that it fits one frame. */
-static amdrpc_err
-push_big_headers(struct amdi_h2 *h2, struct amdi_h2_frame frame,
-        const nghttp2_nv *nv, size_t n, size_t bound)
-{
-    uint8_t *block = amdi_alloc(bound);
-    ssize_t len = 0;
-    amdrpc_err err = AMDRPC_ENOMEM;
-
-    if (block == NULL) {
-        return AMDRPC_ENOMEM;
-    }
-    len = nghttp2_hd_deflate_hd(h2->deflater, block, bound, nv, n);
-    if (len >= 0) {
-        err = push_long_block(h2, frame, block, (size_t)len);
-    }
-    amdi_free(block);
-    // The peer's table misses what our encoder believes it has.
-    h2->has_failed = h2->has_failed || err != AMDRPC_OK;
-    return err;
-}
-
-amdrpc_err
-amdi_h2_push_headers(struct amdi_h2 *h2, int32_t stream_id,
-        const struct amdi_h2_field *fields, size_t nfields, bool has_end)
-{
-    struct amdi_h2_frame frame = {.type = AMDI_H2_HEADERS,
-            .flags = AMDI_H2_END_HEADERS,
-            .stream_id = stream_id};
-    nghttp2_nv nv[MAX_SEND_FIELDS];
-    size_t n = fields_to_nv(fields, nfields, nv);
-    size_t bound = nghttp2_hd_deflate_bound(h2->deflater, nv, n);
-    uint8_t *out = NULL;
-    ssize_t len = 0;
-
-    frame.flags |= has_end ? AMDI_H2_END_STREAM : 0;
-    if (bound > AMDI_H2_MAX_FRAME_BYTES) {
-        return push_big_headers(h2, frame, nv, n, bound);
-    }
-    if (amdi_buf_reserve(&h2->control, AMDI_H2_FRAME_HEADER_BYTES + bound) !=
-            AMDRPC_OK) {
-        return AMDRPC_ENOMEM;
-    }
     out = h2->control.data + h2->control.end;
-    len = nghttp2_hd_deflate_hd(
-            h2->deflater, out + AMDI_H2_FRAME_HEADER_BYTES, bound, nv, n);
-    if (len < 0) {
-        h2->has_failed = true; // the encoder is out of step with the peer
-        return AMDRPC_ENOMEM;
+    amdi_h2_frame_write(out, frame);
+    if (frame->len > 0) {
+        memcpy(out + AMDI_H2_FRAME_HEADER_BYTES, payload, frame->len);
     }
-    frame.len = (uint32_t)len;
-    amdi_h2_frame_write(out, &frame);
-    h2->control.end += AMDI_H2_FRAME_HEADER_BYTES + (size_t)len;
+    h2->control.end += len;
     return AMDRPC_OK;
 }
 

@@ -1,5 +1,6 @@
 /** HTTP/2 receiving: header blocks (RFC 9113, sections 4.3, 6.2 and 8). */
 #include "common/h2/h2_field.h"
+#include "common/h2/h2_hpack.h"
 #include "common/h2/h2_session.h"
 
 #include <string.h>
@@ -145,67 +146,6 @@ block_continue(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
 
 /* ---- the same request again ---- */
 
-/** The rest of an integer that began in @first (RFC 7541, section 5.1). */
-static bool
-block_read_integer(struct amdi_buf_reader *reader, uint8_t first, uint8_t mask,
-        uint32_t *out)
-{
-    uint8_t byte = 0x80;
-
-    *out = first & mask;
-    if (*out < mask) {
-        return true;
-    }
-    // Two bytes more say all that a short block can.
-    for (unsigned shift = 0; (byte & 0x80) != 0; shift += 7) {
-        if (shift > 7 || !amdi_buf_read_u8(reader, &byte)) {
-            return false;
-        }
-        *out += (uint32_t)(byte & 0x7f) << shift;
-    }
-    return true;
-}
-
-/** A string (RFC 7541, section 5.2), passed over. */
-static bool
-block_skip_string(struct amdi_buf_reader *reader)
-{
-    const uint8_t *bytes;
-    uint8_t first;
-    uint32_t len;
-
-    return amdi_buf_read_u8(reader, &first) &&
-            block_read_integer(reader, first, 0x7f, &len) &&
-            amdi_buf_read_bytes(reader, len, &bytes);
-}
-
-/**
- * Tells whether a block adds nothing to the table: it has only references and
- * literals that are not to be indexed, as many clients send the path. Secret
- * ones (6.2.3) do not count: they are kept nowhere.
- */
-static bool
-block_keeps_table(const uint8_t *data, size_t len)
-{
-    struct amdi_buf_reader reader = {.data = data, .len = len};
-    uint8_t first;
-    uint32_t index;
-
-    while (amdi_buf_read_u8(&reader, &first)) {
-        if (first >= 0x80) {
-            if (!block_read_integer(&reader, first, 0x7f, &index)) {
-                return false;
-            }
-        } else if (first >= 0x10 ||
-                !block_read_integer(&reader, first, 0x0f, &index) ||
-                (index == 0 && !block_skip_string(&reader)) ||
-                !block_skip_string(&reader)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 same_block_is(const struct amdi_h2 *h2, const uint8_t *data, size_t len)
 {
@@ -229,7 +169,8 @@ block_single(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     if (same_block_is(h2, data, len)) {
         return block_end(h2, /*is_same=*/true);
     }
-    keeps_table = len <= sizeof(same->bytes) && block_keeps_table(data, len);
+    keeps_table =
+            len <= sizeof(same->bytes) && amdi_h2_block_keeps_table(data, len);
     if (!keeps_table) {
         same->len = 0; // the table may change
     }

@@ -53,6 +53,18 @@ struct h2_same_block {
     uint8_t len; // 0: none
 };
 
+/**
+ * A header block that we sent, if it left the encoder's table as it was: as
+ * long as no other block changes that, the same fields make the same bytes.
+ * Most answers of a server are so. What is secret always is encoded anew.
+ */
+struct h2_sent_block {
+    uint8_t len; // 0: none
+    uint8_t nfields;
+    uint8_t bytes[62];
+    uint8_t fields[192]; // of each both lengths, the name, and the value
+};
+
 struct amdi_h2 {
     const struct amdi_h2_events *events;
     void *ctx;
@@ -87,8 +99,9 @@ struct amdi_h2 {
     struct amdi_h2_guard guard;
 
     // Sending.
-    nghttp2_hd_deflater *deflater; // owned
-    struct amdi_buf control;       // frames that go before any DATA
+    nghttp2_hd_deflater *deflater;       // owned
+    struct h2_sent_block sent_blocks[2]; // without END_STREAM, and with it
+    struct amdi_buf control;             // frames that go before any DATA
     struct amdi_list sending; // of h2_stream.send_node: have something to say
     struct amdi_list blocked; // of h2_stream.send_node: once we may send DATA
     struct amdi_list resets;  // of h2_stream.send_node
@@ -185,7 +198,7 @@ void amdi_h2_give_back(
 /** The stream closes: what it did not consume no longer burdens the others. */
 void amdi_h2_give_back_rest(struct amdi_h2 *h2, const struct h2_stream *stream);
 
-/* ---- sending (h2.c, h2_send.c) ---- */
+/* ---- sending (h2.c, h2_encode.c, h2_send.c) ---- */
 
 /** The connection's window has opened; asks the streams it held back. */
 void amdi_h2_unblock(struct amdi_h2 *h2);
