@@ -99,7 +99,6 @@ block_end(struct amdi_h2 *h2, bool is_same)
 {
     struct h2_stream *stream = h2->block_stream;
     bool has_end = (h2->block_flags & AMDI_H2_END_STREAM) != 0;
-    int32_t id = h2->block_stream_id;
 
     h2->block_stream_id = 0;
     h2->block_stream = NULL;
@@ -121,11 +120,10 @@ block_end(struct amdi_h2 *h2, bool is_same)
     if (stream->user != NULL && is_same) {
         h2->events->on_same_headers(h2->ctx, stream->user);
     } else if (stream->user != NULL) {
-        h2->told_id = id;
+        h2->told_id = stream->id;
         h2->events->on_headers(h2->ctx, stream->user, h2->is_trailers);
     }
-    stream = amdi_h2_find(h2, id);
-    if (has_end && stream != NULL) {
+    if (has_end) {
         amdi_h2_end_remote(h2, stream);
     }
     return AMDRPC_OK;
@@ -256,7 +254,6 @@ amdi_h2_on_headers_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
         const uint8_t *payload)
 {
     int32_t id = frame->stream_id;
-    struct h2_stream *stream = amdi_h2_find(h2, id);
     bool is_new = h2->options.is_server && id > h2->last_peer_id;
     size_t len = 0;
     amdrpc_err err = AMDRPC_OK;
@@ -279,7 +276,8 @@ amdi_h2_on_headers_frame(struct amdi_h2 *h2, const struct amdi_h2_frame *frame,
     h2->is_informational = false;
     h2->has_seen_regular_field = false;
     h2->is_new_request = is_new;
-    err = is_new ? headers_open(h2, id) : headers_again(h2, stream);
+    err = is_new ? headers_open(h2, id)
+                 : headers_again(h2, amdi_h2_find(h2, id));
     if (err != AMDRPC_OK) {
         return err;
     }

@@ -104,7 +104,7 @@ amdi_h2_give_back_rest(struct amdi_h2 *h2, const struct h2_stream *stream)
     uint32_t rest = stream->nreceived - stream->nconsumed;
 
     // The rest of a frame that is arriving is given back as it arrives.
-    if (is_in_data(h2) && h2->data.stream_id == stream->id) {
+    if (is_in_data(h2) && h2->data_stream == stream) {
         rest -= h2->data_left;
     }
     if (rest > 0) {
@@ -178,6 +178,7 @@ data_begin(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
                 "DATA beyond the connection's window");
     }
     h2->data = *frame;
+    h2->data_stream = amdi_h2_find(h2, frame->stream_id);
     h2->data_left = frame->len;
     h2->data_padding = 0;
     return amdi_h2_content(h2, frame, AMDI_H2_END_STREAM);
@@ -215,15 +216,16 @@ data_read_padding(struct amdi_h2 *h2, uint8_t npadding)
     }
     h2->data_padding = npadding;
     h2->data_left--;
-    amdi_h2_give_back(h2, amdi_h2_find(h2, h2->data.stream_id), 1);
+    amdi_h2_give_back(h2, h2->data_stream, 1);
     return AMDRPC_OK;
 }
 
 static void
 data_end(struct amdi_h2 *h2)
 {
-    struct h2_stream *stream = amdi_h2_find(h2, h2->data.stream_id);
+    struct h2_stream *stream = h2->data_stream;
 
+    h2->data_stream = NULL;
     h2->data.type = AMDI_H2_HEADERS; // no DATA is arriving
     if (stream != NULL && (h2->data.flags & AMDI_H2_END_STREAM) != 0) {
         amdi_h2_end_remote(h2, stream);
@@ -237,9 +239,10 @@ receive_data(struct amdi_h2 *h2, const uint8_t *data, size_t len)
     uint32_t body = h2->data_left - h2->data_padding;
     uint32_t n = (uint32_t)(len < h2->data_left ? len : h2->data_left);
     uint32_t nbody = n < body ? n : body;
-    struct h2_stream *stream = amdi_h2_find(h2, h2->data.stream_id);
+    struct h2_stream *stream = h2->data_stream;
     bool is_wanted = h2->is_data_wanted && stream != NULL &&
             stream->user != NULL && stream->state != H2_STREAM_RESETTING;
+    uint32_t unread = is_wanted ? n - nbody : n;
 
     h2->data_left -= n;
     if (h2->data_padding > h2->data_left) {
@@ -247,9 +250,10 @@ receive_data(struct amdi_h2 *h2, const uint8_t *data, size_t len)
     }
     if (is_wanted && nbody > 0) {
         h2->events->on_data(h2->ctx, stream->user, data, nbody);
-        amdi_h2_give_back(h2, amdi_h2_find(h2, h2->data.stream_id), n - nbody);
-    } else {
-        amdi_h2_give_back(h2, stream, n);
+    }
+    // While bytes are held back, others are worth giving back earlier.
+    if (unread > 0 || stream->nconsumed < stream->nreceived) {
+        amdi_h2_give_back(h2, stream, unread);
     }
     if (h2->data_left == 0) {
         data_end(h2);
@@ -302,7 +306,7 @@ frame_begin_data(struct amdi_h2 *h2, const struct amdi_h2_frame *frame)
     if (err != AMDRPC_OK) {
         return err;
     }
-    h2->is_data_wanted = data_is_wanted(h2, amdi_h2_find(h2, frame->stream_id));
+    h2->is_data_wanted = data_is_wanted(h2, h2->data_stream);
     if (!h2->is_data_wanted) {
         err = amdi_h2_allow(
                 h2, AMDI_H2_GUARD_STRAY, "too much DATA after the end");

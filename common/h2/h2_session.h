@@ -79,9 +79,10 @@ struct amdi_h2 {
     uint32_t received_at_ms;   // server: what is taken now; low bits of a clock
     struct amdi_buf partial;   // the start of a frame whose rest is to come
     struct amdi_h2_frame data; // the DATA frame whose payload is arriving …
-    uint32_t data_left;        // … and how much of it is to come
-    uint32_t data_padding;     // of which the last so many bytes are padding
-    bool is_data_wanted;       // it keeps to its stream's rules
+    struct h2_stream *data_stream; // … NULL: its stream is gone
+    uint32_t data_left;            // … and how much of it is to come
+    uint32_t data_padding; // of which the last so many bytes are padding
+    bool is_data_wanted;   // it keeps to its stream's rules
     nghttp2_hd_inflater *inflater;  // owned
     int32_t block_stream_id;        // of the header block in progress, or 0
     struct h2_stream *block_stream; // NULL: decoded, but told to nobody

@@ -149,6 +149,9 @@ amdi_h2_close(struct amdi_h2 *h2, struct h2_stream *stream,
     if (h2->block_stream == stream) {
         h2->block_stream = NULL;
     }
+    if (h2->data_stream == stream) {
+        h2->data_stream = NULL;
+    }
     amdi_cache_give(stream_class(), stream);
     if (user != NULL) {
         h2->events->on_close(h2->ctx, user, code, by_peer);
@@ -259,8 +262,6 @@ amdi_h2_end_local_later(struct amdi_h2 *h2, struct h2_stream *stream)
 void
 amdi_h2_end_remote(struct amdi_h2 *h2, struct h2_stream *stream)
 {
-    int32_t id = stream->id;
-
     // More of a stream that has ended, such as DATA, is not to be told again.
     if (stream->state == H2_STREAM_REMOTE_CLOSED ||
             stream->state == H2_STREAM_RESETTING) {
@@ -268,10 +269,6 @@ amdi_h2_end_remote(struct amdi_h2 *h2, struct h2_stream *stream)
     }
     if (stream->user != NULL) {
         h2->events->on_end(h2->ctx, stream->user);
-        stream = amdi_h2_find(h2, id); // the event may have ended it
-    }
-    if (stream == NULL) {
-        return;
     }
     switch (stream->state) {
     case H2_STREAM_OPEN:

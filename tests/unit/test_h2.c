@@ -184,6 +184,27 @@ START_TEST(sender_stops_at_the_window_until_bytes_are_consumed)
 }
 END_TEST
 
+START_TEST(bytes_held_back_have_those_before_them_given_back)
+{
+    const uint32_t read = TEST_PAIR_WINDOW_BYTES / 4;
+    uint8_t *big = make_big();
+    struct test_pair_stream *call = test_pair_open_call(/*is_finished=*/true);
+
+    call->data = big;
+    call->len = read; // too little for a WINDOW_UPDATE
+    test_pair_respond(call);
+    test_pair_settle();
+    client->keeps_window = true;
+    test_pair_send_all(call, big, BIG_BYTES);
+    amdi_h2_resume(server->h2, call->id);
+    test_pair_settle();
+
+    ck_assert_uint_eq(
+            client->streams[0].nreceived, TEST_PAIR_WINDOW_BYTES + read);
+    free(big);
+}
+END_TEST
+
 START_TEST(stream_that_is_not_read_leaves_room_for_others)
 {
     uint8_t *big = make_big();
@@ -436,6 +457,7 @@ make_suite(void)
     tcase_add_test(flow, sender_stops_at_the_window_until_bytes_are_consumed);
     tcase_add_test(flow, window_that_shrinks_below_zero_holds_the_body_back);
     tcase_add_loop_test(flow, status_needs_no_window, 0, 2);
+    tcase_add_test(flow, bytes_held_back_have_those_before_them_given_back);
     tcase_add_test(flow, stream_that_is_not_read_leaves_room_for_others);
 
     tcase_add_test(ends, reset_by_the_client_is_told);
