@@ -74,8 +74,16 @@ amdi_stats_fini(struct amdi_stats *stats)
     stats->methods = NULL;
 }
 
-static void
-times_add(struct amdi_stats_times *times, uint64_t ns)
+/** Tells whether a time belongs in that place of the counts. */
+static bool
+bounds_hold(size_t at, uint64_t ns)
+{
+    return (at == AMDI_STATS_NBOUNDS || ns <= amdi_stats_bounds_ns[at]) &&
+            (at == 0 || ns > amdi_stats_bounds_ns[at - 1]);
+}
+
+static size_t
+bounds_find(uint64_t ns)
 {
     size_t low = 0;
     size_t high = AMDI_STATS_NBOUNDS;
@@ -89,7 +97,17 @@ times_add(struct amdi_stats_times *times, uint64_t ns)
             low = middle + 1;
         }
     }
-    amdi_stats_add(&times->counts[low], 1);
+    return low;
+}
+
+/** The calls of one turn mostly take equally long. */
+static void
+times_add(struct amdi_stats_times *times, uint64_t ns)
+{
+    if (!bounds_hold(times->last, ns)) {
+        times->last = bounds_find(ns);
+    }
+    amdi_stats_add(&times->counts[times->last], 1);
     amdi_stats_add(&times->sum_ns, ns);
 }
 

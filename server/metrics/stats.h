@@ -29,6 +29,7 @@ extern const char *const amdi_stats_bounds_text[AMDI_STATS_NBOUNDS];
 struct amdi_stats_times {
     atomic_ullong counts[AMDI_STATS_NBOUNDS + 1];
     atomic_ullong sum_ns;
+    size_t last; // of counts, where the last time went; the writer's own
 };
 
 struct amdi_method_stats {
