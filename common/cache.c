@@ -16,9 +16,7 @@ struct cache {
     bool is_registered; // the key's destructor will see this thread
 };
 
-// The library is linked at program start, so the cheap TLS model is possible.
-static _Thread_local struct cache cache
-        __attribute__((tls_model("initial-exec")));
+static _Thread_local struct cache cache;
 static pthread_once_t cache_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t cache_key;
 static bool cache_key_is_there;
