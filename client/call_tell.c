@@ -1,7 +1,7 @@
 /** What the user of a call is told: callbacks and its future. */
 #include "client/channel.h"
 #include "client/client_call.h"
-#include "common/alloc.h"
+#include "common/frame.h"
 #include "common/future.h"
 
 void
@@ -63,7 +63,7 @@ call_unpack_response(struct amdrpc_client_call *call)
         call->response = amdi_client_call_unpack(call, message, &call->arena);
         err = call->response == NULL ? AMDRPC_EPROTO : AMDRPC_OK;
     }
-    amdi_free(message);
+    amdi_message_free(message);
     return err;
 }
 

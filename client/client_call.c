@@ -3,10 +3,10 @@
 
 #include "client/channel.h"
 #include "client/client_conn.h"
-#include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/cache.h"
 #include "common/clock.h"
+#include "common/frame.h"
 
 #include <string.h>
 
@@ -116,7 +116,7 @@ amdi_client_call_discard(struct amdrpc_client_call *call)
 {
     amdi_outbox_fini(&call->outbox);
     amdi_inbox_fini(&call->inbox);
-    amdi_free(call->message);
+    amdi_message_free(call->message);
     amdi_arena_fini(&call->message_arena);
     amdi_arena_fini(&call->arena);
     (void)pthread_mutex_destroy(&call->mtx); // nobody holds it

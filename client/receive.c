@@ -1,8 +1,8 @@
 /** A call's response, as its user reads it. */
 #include "client/channel.h"
 #include "client/client_call.h"
-#include "common/alloc.h"
 #include "common/compress.h"
+#include "common/frame.h"
 #include "common/thread.h"
 #include "common/wire.h"
 
@@ -69,7 +69,7 @@ reader_keep_take(struct amdrpc_client_call *call, struct amdi_message *message)
 {
     amdrpc_err err;
 
-    amdi_free(call->message);
+    amdi_message_free(call->message);
     call->message = message;
     call->was_compressed = message->is_compressed;
     err = amdi_client_call_inflate(call, &call->message);

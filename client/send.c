@@ -60,7 +60,7 @@ call_push_compressed(struct amdrpc_client_call *call, size_t len,
                 ? AMDRPC_EUNSUPPORTED
                 : amdi_outbox_push_message(&call->outbox, message, may_block);
     }
-    amdi_free(message);
+    amdi_message_free(message);
     return err;
 }
 

@@ -103,3 +103,24 @@ amdi_cache_give(unsigned class, void *memory)
     cache.blocks[class] = block;
     cache.nbytes[class] += amdi_cache_bytes(class);
 }
+
+void *
+amdi_cache_alloc(size_t size, unsigned *out_class)
+{
+    if (size > AMDI_CACHE_SMALL_BYTES) {
+        *out_class = AMDI_CACHE_NONE;
+        return amdi_alloc(size);
+    }
+    *out_class = amdi_cache_small_class(size);
+    return amdi_cache_take(*out_class);
+}
+
+void
+amdi_cache_free(unsigned class, void *block)
+{
+    if (class == AMDI_CACHE_NONE) {
+        amdi_free(block);
+    } else {
+        amdi_cache_give(class, block);
+    }
+}

@@ -19,6 +19,9 @@
 #define AMDI_CACHE_NCLASSES 23u
 #define AMDI_CACHE_SMALL_BYTES 504u
 
+// Of a block that is too large for a class.
+#define AMDI_CACHE_NONE AMDI_CACHE_NCLASSES
+
 // What one thread keeps of each class; the rest goes back to malloc. Enough for
 // the calls that one turn of a busy loop handles.
 #if defined(__SANITIZE_ADDRESS__) // gcc
@@ -53,6 +56,16 @@ void *amdi_cache_take(unsigned class);
 
 /** Gives a block of that class back. Thread: any. */
 void amdi_cache_give(unsigned class, void *block);
+
+/**
+ * A block of any size, from the small class that holds it.
+ *
+ * @out_class  for amdi_cache_free; AMDI_CACHE_NONE: from malloc
+ */
+void *amdi_cache_alloc(size_t size, unsigned *out_class);
+
+/** Gives back what amdi_cache_alloc returned. Thread: any. */
+void amdi_cache_free(unsigned class, void *block);
 
 /** Frees what the calling thread keeps: when it has nothing to do for now. */
 void amdi_cache_thread_flush(void);

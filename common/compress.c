@@ -65,19 +65,6 @@ zlib_free(void *opaque, void *ptr)
     amdi_free(ptr);
 }
 
-static struct amdi_message *
-message_create(uint32_t room)
-{
-    struct amdi_message *message = amdi_alloc(sizeof(*message) + room);
-
-    if (message != NULL) {
-        message->next = NULL;
-        message->len = 0;
-        message->is_compressed = false;
-    }
-    return message;
-}
-
 /* ---- compressing ---- */
 
 /** Compresses into at most @room bytes. False: it takes more. */
@@ -112,11 +99,11 @@ amdi_gzip_deflate(const uint8_t *data, uint32_t len, struct amdi_message **out)
                 GZIP_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
         return AMDRPC_ENOMEM;
     }
-    message = message_create(len - 1);
+    message = amdi_message_create(len - 1);
     if (message != NULL && deflate_into(&zlib, data, len, message, len - 1)) {
         *out = message;
     } else {
-        amdi_free(message);
+        amdi_message_free(message);
     }
     (void)deflateEnd(&zlib); // complains about what was not finished
     return message == NULL ? AMDRPC_ENOMEM : AMDRPC_OK;
@@ -171,7 +158,7 @@ inflate_grow(struct inflating *in)
     struct amdi_message *message;
 
     room = room < in->max_bytes ? room : in->max_bytes;
-    message = amdi_realloc(in->message, sizeof(*message) + (size_t)room);
+    message = amdi_message_grow(in->message, in->room, (size_t)room);
     if (message == NULL) {
         return AMDRPC_ENOMEM;
     }
@@ -253,7 +240,7 @@ amdi_gzip_inflate(struct amdi_message **message, uint32_t max_bytes)
         return AMDRPC_ENOMEM;
     }
     in.room = inflate_first_room((*message)->len, max_bytes);
-    in.message = message_create(in.room);
+    in.message = amdi_message_create(in.room);
     if (in.message != NULL) {
         in.zlib.next_out = in.message->data;
         in.zlib.avail_out = in.room;
@@ -261,11 +248,11 @@ amdi_gzip_inflate(struct amdi_message **message, uint32_t max_bytes)
     }
     (void)inflateEnd(&in.zlib); // its state is in order
     if (err != AMDRPC_OK) {
-        amdi_free(in.message);
+        amdi_message_free(in.message);
         return err;
     }
     in.message->next = (*message)->next;
-    amdi_free(*message);
+    amdi_message_free(*message);
     *message = in.message;
     return AMDRPC_OK;
 }

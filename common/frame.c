@@ -2,8 +2,54 @@
 #include "common/frame.h"
 
 #include "common/alloc.h"
+#include "common/cache.h"
 
 #include <string.h>
+
+/* ---- messages ---- */
+
+struct amdi_message *
+amdi_message_create(size_t room)
+{
+    unsigned class = AMDI_CACHE_NONE;
+    struct amdi_message *message = room < SIZE_MAX - sizeof(*message)
+            ? amdi_cache_alloc(sizeof(*message) + room, &class)
+            : NULL;
+
+    if (message != NULL) {
+        *message = (struct amdi_message){.memory = (uint8_t) class};
+    }
+    return message;
+}
+
+struct amdi_message *
+amdi_message_grow(struct amdi_message *message, size_t have, size_t room)
+{
+    struct amdi_message *grown = NULL;
+
+    if (message->memory == AMDI_CACHE_NONE) {
+        return amdi_realloc(message, sizeof(*message) + room);
+    }
+    grown = amdi_message_create(room);
+    if (grown != NULL) {
+        grown->next = message->next;
+        grown->len = message->len;
+        grown->is_compressed = message->is_compressed;
+        memcpy(grown->data, message->data, have);
+        amdi_message_free(message);
+    }
+    return grown;
+}
+
+void
+amdi_message_free(struct amdi_message *message)
+{
+    if (message != NULL) {
+        amdi_cache_free(message->memory, message);
+    }
+}
+
+/* ---- the reader ---- */
 
 void
 amdi_frame_reader_init(struct amdi_frame_reader *reader, uint32_t max_bytes)
@@ -22,7 +68,7 @@ frame_reader_empty(const struct amdi_frame_reader *reader)
 void
 amdi_frame_reader_fini(struct amdi_frame_reader *reader)
 {
-    amdi_free(reader->message);
+    amdi_message_free(reader->message);
     *reader = frame_reader_empty(reader);
 }
 
@@ -95,7 +141,9 @@ frame_reader_reserve(struct amdi_frame_reader *reader, size_t len)
         room = reader->have + len;
     }
     room = frame_min(room, reader->need);
-    message = amdi_realloc(reader->message, sizeof(*message) + room);
+    message = reader->message == NULL
+            ? amdi_message_create(room)
+            : amdi_message_grow(reader->message, reader->have, room);
     if (message == NULL) {
         return AMDRPC_ENOMEM;
     }

@@ -26,13 +26,27 @@ amdi_frame_write_prefix(
     out[4] = (uint8_t)len;
 }
 
-/** One message; owned by whoever took it, freed with amdi_free. */
+/** One message; owned by whoever took it, freed with amdi_message_free. */
 struct amdi_message {
     struct amdi_message *next; // for the owner's queue
     uint32_t len;
     bool is_compressed;
+    uint8_t memory; // the cache's class of it
     uint8_t data[];
 };
+
+/** An empty message with room for @room bytes; NULL without memory. */
+struct amdi_message *amdi_message_create(size_t room);
+
+/**
+ * Makes the room larger. The first @have bytes stay. Returns the message, which
+ * may have moved; NULL without memory: then it is as it was.
+ */
+struct amdi_message *amdi_message_grow(
+        struct amdi_message *message, size_t have, size_t room);
+
+/** NULL is accepted. Thread: any. */
+void amdi_message_free(struct amdi_message *message);
 
 /**
  * Joins messages from bytes that come in any pieces. Memory for a message is

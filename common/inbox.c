@@ -8,9 +8,9 @@
  */
 #include "common/inbox.h"
 
-#include "common/alloc.h"
 #include "common/assertion.h"
 #include "common/clock.h"
+#include "common/frame.h"
 #include "common/thread.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ inbox_free_messages(struct amdi_message *message)
     while (message != NULL) {
         struct amdi_message *next = message->next;
 
-        amdi_free(message);
+        amdi_message_free(message);
         message = next;
     }
 }

@@ -1,7 +1,6 @@
 /** A call as its handler sees it: the public functions, whatever the sink. */
 #include "server/call.h"
 
-#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/frame.h"
 #include "common/log.h"
@@ -40,7 +39,7 @@ amdi_call_init(struct amdrpc_call *call, const struct amdi_sink_ops *sink)
 void
 amdi_call_fini(struct amdrpc_call *call)
 {
-    amdi_free(call->request);
+    amdi_message_free(call->request);
     call->request = NULL;
     if (call->recv_arena != NULL) {
         amdi_arena_fini(call->recv_arena);
@@ -112,7 +111,7 @@ call_unpack_request(struct amdrpc_call *call)
 
     if (err == AMDRPC_OK) {
         // Nothing refers to the bytes, and the call may wait for long.
-        amdi_free(call->request);
+        amdi_message_free(call->request);
         call->request = NULL;
         return msg;
     }
@@ -274,7 +273,7 @@ amdrpc_call_recv(amdrpc_call *call, const ProtobufCMessage **out)
         return err;
     }
     err = amdi_call_decode(call, &raw, arena, &msg, why);
-    amdi_free(raw);
+    amdi_message_free(raw);
     if (err != AMDRPC_OK) {
         call_set_fault(call, err, why);
         return err == AMDRPC_EPROTO ? AMDRPC_EINVAL : err;

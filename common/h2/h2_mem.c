@@ -1,7 +1,6 @@
 /** Memory for nghttp2: small blocks from the thread's cache. */
 #include "common/h2/h2_mem.h"
 
-#include "common/alloc.h"
 #include "common/cache.h"
 
 #include <stdint.h>
@@ -9,29 +8,22 @@
 
 // nghttp2 frees without telling the size, so each block begins with its class.
 struct block {
-    _Alignas(max_align_t) unsigned class; // or CLASS_OWN
-    size_t size;                          // of the bytes behind
+    _Alignas(max_align_t) unsigned class;
+    size_t size; // of the bytes behind
 };
-
-#define CLASS_OWN AMDI_CACHE_NCLASSES
 
 static void *
 mem_malloc(size_t size, void *arg)
 {
     size_t bytes = size + sizeof(struct block);
     struct block *block = NULL;
-    unsigned class = CLASS_OWN;
+    unsigned class = AMDI_CACHE_NONE;
 
     (void)arg;
     if (bytes < size) {
         return NULL;
     }
-    if (bytes <= AMDI_CACHE_SMALL_BYTES) {
-        class = amdi_cache_small_class(bytes);
-        block = amdi_cache_take(class);
-    } else {
-        block = amdi_alloc(bytes);
-    }
+    block = amdi_cache_alloc(bytes, &class);
     if (block == NULL) {
         return NULL;
     }
@@ -50,11 +42,7 @@ mem_free(void *ptr, void *arg)
         return;
     }
     block--;
-    if (block->class == CLASS_OWN) {
-        amdi_free(block);
-    } else {
-        amdi_cache_give(block->class, block);
-    }
+    amdi_cache_free(block->class, block);
 }
 
 static void *

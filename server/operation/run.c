@@ -43,12 +43,12 @@ run_loop(const struct amdi_run *run)
 static amdrpc_err
 run_copy_request(struct amdi_run *run, struct amdi_bytes payload)
 {
-    struct amdi_message *request = amdi_alloc(sizeof(*request) + payload.len);
+    struct amdi_message *request = amdi_message_create(payload.len);
 
     if (request == NULL) {
         return AMDRPC_ENOMEM;
     }
-    *request = (struct amdi_message){.len = (uint32_t)payload.len};
+    request->len = (uint32_t)payload.len;
     if (payload.len > 0) {
         memcpy(request->data, payload.data, payload.len);
     }

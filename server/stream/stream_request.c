@@ -1,5 +1,6 @@
 /** A call's HTTP/2 stream: its request. */
 #include "common/alloc.h"
+#include "common/frame.h"
 #include "server/conn/conn.h"
 #include "server/server.h"
 #include "server/server_loop.h"
@@ -182,7 +183,7 @@ stream_feed_single(struct amdi_stream *stream, const uint8_t *data, size_t len,
             continue;
         }
         if (stream->call.request != NULL) {
-            amdi_free(msg);
+            amdi_message_free(msg);
             return AMDRPC_EEXIST;
         }
         stream->call.request = msg;

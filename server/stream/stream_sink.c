@@ -1,7 +1,7 @@
 /** The sinks of streams: what handlers do, brought to the loop. */
-#include "common/alloc.h"
 #include "common/clock.h"
 #include "common/compress.h"
+#include "common/frame.h"
 #include "common/thread.h"
 #include "server/conn/conn.h"
 #include "server/dispatch/dispatch.h"
@@ -50,7 +50,7 @@ unary_reply_compressed(
                 message->len);
         stream->reply_len = message->len + AMDI_FRAME_PREFIX_BYTES;
     }
-    amdi_free(message);
+    amdi_message_free(message);
     return err;
 }
 
@@ -95,7 +95,7 @@ stream_push_compressed(struct amdi_outbox *out, const ProtobufCMessage *msg,
                 ? AMDRPC_EUNSUPPORTED
                 : amdi_outbox_push_message(out, message, may_block);
     }
-    amdi_free(message);
+    amdi_message_free(message);
     return err;
 }
 

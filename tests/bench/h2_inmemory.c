@@ -309,7 +309,7 @@ stream_echo(struct stream *stream)
     (void)protobuf_c_message_pack(
             &response.base, reply + AMDI_FRAME_PREFIX_BYTES);
     stream->reply = reply;
-    amdi_free(stream->request);
+    amdi_message_free(stream->request);
     stream->request = NULL;
 }
 

@@ -1,5 +1,4 @@
 /** Fuzzes the joining of gRPC's length-prefixed messages. */
-#include "common/alloc.h"
 #include "common/frame.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/split.h"
@@ -23,7 +22,7 @@ take_message(struct amdi_message *message)
         last = message->data[message->len - 1]; // it is all there
     }
     (void)last;
-    amdi_free(message);
+    amdi_message_free(message);
 }
 
 static void

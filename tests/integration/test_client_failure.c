@@ -1,5 +1,4 @@
 /** Tests the statuses of calls that go wrong. */
-#include "common/alloc.h"
 #include "common/compress.h"
 #include "common/frame.h"
 #include "tests/integration/client.h"
@@ -289,7 +288,7 @@ peer_bomb(struct test_peer_stream *stream, enum test_peer_moment moment)
     test_peer_send_raw(stream, prefix, sizeof(prefix));
     test_peer_send_raw(stream, message->data, message->len);
     test_peer_finish(stream, "0", "");
-    amdi_free(message);
+    amdi_message_free(message);
 }
 
 START_TEST(message_too_large_once_decompressed_is_refused)

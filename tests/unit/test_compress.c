@@ -32,14 +32,14 @@ static void
 compress_tear_down(void)
 {
     amdi_alloc_fail_at(-1);
-    amdi_free(message);
+    amdi_message_free(message);
 }
 
 /** Replaces the message by @len bytes. */
 static void
 message_set(const void *data, uint32_t len)
 {
-    amdi_free(message);
+    amdi_message_free(message);
     message = amdi_zalloc(sizeof(*message) + len);
     ck_assert_ptr_nonnull(message);
     memcpy(message->data, data, len);

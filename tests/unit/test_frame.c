@@ -61,7 +61,7 @@ START_TEST(whole_message_is_returned)
     ck_assert_ptr_null(message->next);
     ck_assert_mem_eq(message->data, "hi", 2);
     ck_assert(!amdi_frame_reader_is_partial(&reader));
-    amdi_free(message);
+    amdi_message_free(message);
 }
 END_TEST
 
@@ -70,7 +70,7 @@ START_TEST(compressed_flag_is_told)
     struct amdi_message *message = frame_push("\1\0\0\0\1x", 6);
 
     ck_assert(message->is_compressed);
-    amdi_free(message);
+    amdi_message_free(message);
 }
 END_TEST
 
@@ -80,7 +80,7 @@ START_TEST(empty_message_needs_no_byte_after_its_prefix)
 
     ck_assert_ptr_nonnull(message);
     ck_assert_uint_eq(message->len, 0);
-    amdi_free(message);
+    amdi_message_free(message);
 }
 END_TEST
 
@@ -95,7 +95,7 @@ START_TEST(push_stops_at_the_end_of_a_message)
             AMDRPC_OK);
 
     ck_assert_uint_eq(taken, 6);
-    amdi_free(message);
+    amdi_message_free(message);
 }
 END_TEST
 
@@ -124,7 +124,7 @@ frame_push_for_error(const char *data, size_t len)
     amdrpc_err err = amdi_frame_reader_push(
             &reader, (const uint8_t *)data, len, &taken, &message);
 
-    amdi_free(message);
+    amdi_message_free(message);
     return err;
 }
 
@@ -193,7 +193,7 @@ START_TEST(message_pushed_whole_is_allocated_once)
 
     ck_assert_ptr_nonnull(message);
     ck_assert(!amdi_alloc_has_failed());
-    amdi_free(message);
+    amdi_message_free(message);
     free(wire);
 }
 END_TEST
@@ -263,7 +263,7 @@ stream_on_piece(void *arg, const uint8_t *data, size_t len)
         len -= taken;
         if (message != NULL) {
             stream_check_message(message, (*nseen)++);
-            amdi_free(message);
+            amdi_message_free(message);
         }
     }
 }
@@ -300,7 +300,7 @@ frame_read_long(void *unused)
         err = amdi_frame_reader_push(
                 &swept, piece, sizeof(piece), &taken, &message);
     }
-    amdi_free(message);
+    amdi_message_free(message);
     amdi_frame_reader_fini(&swept);
     return err;
 }

@@ -1,5 +1,5 @@
 /** Tests the inbox: messages, the window, the end, its threads. */
-#include "common/alloc.h"
+#include "common/frame.h"
 #include "common/inbox.h"
 #include "tests/support/runner.h"
 #include "tests/support/sweep.h"
@@ -73,7 +73,7 @@ take(void)
     ck_assert_int_eq(amdi_inbox_take(&inbox, 0, &message, &consume), AMDRPC_OK);
     nconsumed += consume;
     len = message->len;
-    amdi_free(message);
+    amdi_message_free(message);
     return len;
 }
 
@@ -84,7 +84,7 @@ take_err(int64_t timeout_ms)
     size_t consume = 0;
     amdrpc_err err = amdi_inbox_take(&inbox, timeout_ms, &message, &consume);
 
-    amdi_free(message);
+    amdi_message_free(message);
     return err;
 }
 
@@ -106,7 +106,7 @@ START_TEST(message_in_pieces_is_one_message)
     ck_assert_int_eq(amdi_inbox_take(&inbox, 0, &message, &consume), AMDRPC_OK);
     ck_assert_uint_eq(message->len, 2);
     ck_assert_mem_eq(message->data, "hi", 2);
-    amdi_free(message);
+    amdi_message_free(message);
 }
 END_TEST
 
@@ -342,7 +342,7 @@ stream_reader_main(void *arg)
 
     while ((*end = amdi_inbox_take(&inbox, -1, &message, &consume)) ==
             AMDRPC_OK) {
-        amdi_free(message);
+        amdi_message_free(message);
         reader_nconsumed += consume;
         reader_nmessages++;
     }

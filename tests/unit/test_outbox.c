@@ -1,5 +1,4 @@
 /** Tests the outbox: framing, packing, the high-water mark, its threads. */
-#include "common/alloc.h"
 #include "common/arena.h"
 #include "common/frame.h"
 #include "common/outbox.h"
@@ -108,7 +107,7 @@ END_TEST
 
 START_TEST(compressed_message_is_marked)
 {
-    struct amdi_message *message = amdi_zalloc(sizeof(*message) + 2);
+    struct amdi_message *message = amdi_message_create(/*room=*/2);
 
     ck_assert_ptr_nonnull(message);
     message->len = 2;
@@ -117,7 +116,7 @@ START_TEST(compressed_message_is_marked)
 
     ck_assert_int_eq(
             amdi_outbox_push_message(&outbox, message, false), AMDRPC_OK);
-    amdi_free(message);
+    amdi_message_free(message);
 
     ck_assert_uint_eq(outbox_take_all(), 7);
     ck_assert_mem_eq(out.iov[0].iov_base, "\1\0\0\0\2hi", 7);
@@ -496,7 +495,7 @@ frames_count(struct amdi_frame_reader *reader, const struct amdi_out *written)
             if (message != NULL) {
                 ck_assert(message->len == 0 ||
                         message->data[0] == message->data[message->len - 1]);
-                amdi_free(message);
+                amdi_message_free(message);
                 nmessages++;
             }
         }
