@@ -2,16 +2,16 @@
 #include "common/cache.h"
 
 #include "common/alloc.h"
+#include "common/cache_depot.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 
-struct cache_block {
-    struct cache_block *next;
-};
+// What is done once for many blocks saves its registers itself.
+#define APART __attribute__((noinline))
 
 struct cache {
-    struct cache_block *blocks[AMDI_CACHE_NCLASSES]; // owned
+    struct amdi_cache_block *blocks[AMDI_CACHE_NCLASSES]; // owned
     size_t nbytes[AMDI_CACHE_NCLASSES];
     bool is_registered; // the key's destructor will see this thread
 };
@@ -25,17 +25,11 @@ void
 amdi_cache_thread_flush(void)
 {
     for (unsigned class = 0; class < AMDI_CACHE_NCLASSES; class ++) {
-        struct cache_block *block = cache.blocks[class];
-
-        while (block != NULL) {
-            struct cache_block *next = block->next;
-
-            amdi_free(block);
-            block = next;
-        }
+        amdi_cache_blocks_free(cache.blocks[class]);
         cache.blocks[class] = NULL;
         cache.nbytes[class] = 0;
     }
+    amdi_depot_flush();
 }
 
 size_t
@@ -76,32 +70,79 @@ cache_register(void)
     return cache.is_registered;
 }
 
-void *
-amdi_cache_take(unsigned class)
+static bool
+cache_may_keep(void)
 {
-    struct cache_block *block = cache.blocks[class];
+    return cache.is_registered || cache_register();
+}
 
-    if (block == NULL) {
-        return amdi_alloc(amdi_cache_bytes(class));
-    }
+static inline struct amdi_cache_block *
+cache_pop(unsigned class)
+{
+    struct amdi_cache_block *block = cache.blocks[class];
+
     cache.blocks[class] = block->next;
     cache.nbytes[class] -= amdi_cache_bytes(class);
     return block;
 }
 
-void
-amdi_cache_give(unsigned class, void *memory)
+static inline void
+cache_push(unsigned class, struct amdi_cache_block *block)
 {
-    struct cache_block *block = memory;
-
-    if (cache.nbytes[class] + amdi_cache_bytes(class) > AMDI_CACHE_BYTES ||
-            !(cache.is_registered || cache_register())) {
-        amdi_free(block);
-        return;
-    }
     block->next = cache.blocks[class];
     cache.blocks[class] = block;
     cache.nbytes[class] += amdi_cache_bytes(class);
+}
+
+/** The thread has no block: another may have left some. */
+static APART void *
+cache_take_from_others(unsigned class)
+{
+    if (amdi_depot_has(class) && cache_may_keep()) {
+        cache.blocks[class] = amdi_depot_take(class, &cache.nbytes[class]);
+    }
+    return cache.blocks[class] != NULL ? cache_pop(class)
+                                       : amdi_alloc(amdi_cache_bytes(class));
+}
+
+void *
+amdi_cache_take(unsigned class)
+{
+    if (cache.blocks[class] == NULL) {
+        return cache_take_from_others(class);
+    }
+    return cache_pop(class);
+}
+
+static bool
+cache_is_full(unsigned class)
+{
+    return cache.nbytes[class] + amdi_cache_bytes(class) > AMDI_CACHE_BYTES;
+}
+
+/** The thread has too many blocks, or gives its first one. */
+static APART void
+cache_give_to_others(unsigned class, struct amdi_cache_block *block)
+{
+    if (cache_is_full(class)) {
+        cache.nbytes[class] -= amdi_depot_put(
+                class, &cache.blocks[class], cache.nbytes[class]);
+    }
+    if (cache_is_full(class) || !cache_may_keep()) {
+        amdi_free(block);
+    } else {
+        cache_push(class, block);
+    }
+}
+
+void
+amdi_cache_give(unsigned class, void *block)
+{
+    if (cache_is_full(class) || !cache.is_registered) {
+        cache_give_to_others(class, block);
+    } else {
+        cache_push(class, block);
+    }
 }
 
 void *

@@ -3,10 +3,10 @@
  *
  * Calls come in bursts of hundreds, each with the same few sizes; malloc's own
  * thread cache holds seven of a size. A block may be freed by another thread
- * than took it, and is kept there. What is kept is bounded, and given back when
- * the thread ends, or has been idle for a while (amdi_cache_thread_flush).
- * Under AddressSanitizer nothing is kept, so that it sees
- * every use of freed memory.
+ * than took it, and is kept there; what that one has too many of goes to
+ * threads that have none. What is kept is bounded, and given back when the
+ * thread ends, or has been idle for a while (amdi_cache_thread_flush). Under
+ * AddressSanitizer nothing is kept, so that it sees every use of freed memory.
  */
 #ifndef AMDI_CACHE_H
 #define AMDI_CACHE_H
@@ -22,8 +22,9 @@
 // Of a block that is too large for a class.
 #define AMDI_CACHE_NONE AMDI_CACHE_NCLASSES
 
-// What one thread keeps of each class; the rest goes back to malloc. Enough for
-// the calls that one turn of a busy loop handles.
+// What one thread keeps of each class, and what all leave to each other; the
+// rest goes back to malloc. Enough for the calls that one turn of a busy loop
+// handles.
 #if defined(__SANITIZE_ADDRESS__) // gcc
 #define AMDI_CACHE_BYTES ((size_t)0)
 #elif defined(__has_feature)
@@ -67,7 +68,10 @@ void *amdi_cache_alloc(size_t size, unsigned *out_class);
 /** Gives back what amdi_cache_alloc returned. Thread: any. */
 void amdi_cache_free(unsigned class, void *block);
 
-/** Frees what the calling thread keeps: when it has nothing to do for now. */
+/**
+ * Frees what the calling thread keeps, and what threads left to each other:
+ * when it has nothing to do for now.
+ */
 void amdi_cache_thread_flush(void);
 
 /** What the calling thread keeps. */

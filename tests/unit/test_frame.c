@@ -41,6 +41,36 @@ frame_push(const void *data, size_t len)
     return message;
 }
 
+START_TEST(message_that_grows_keeps_its_bytes)
+{
+    struct amdi_message *msg = amdi_message_create(2);
+
+    ck_assert_ptr_nonnull(msg);
+    ck_assert_uint_eq(msg->len, 0);
+    msg->len = 2;
+    msg->is_compressed = true;
+    memcpy(msg->data, "hi", 2);
+    for (size_t room = 4; room < 4096; room *= 2) {
+        msg = amdi_message_grow(msg, 2, room);
+        ck_assert_ptr_nonnull(msg);
+        msg->data[room - 1] = 1;
+    }
+
+    ck_assert_uint_eq(msg->len, 2);
+    ck_assert(msg->is_compressed);
+    ck_assert_mem_eq(msg->data, "hi", 2);
+    amdi_message_free(msg);
+    amdi_message_free(NULL);
+}
+END_TEST
+
+START_TEST(message_over_all_memory_is_refused)
+{
+    ck_assert_ptr_null(amdi_message_create(SIZE_MAX));
+    ck_assert_ptr_null(amdi_message_create(SIZE_MAX - 1));
+}
+END_TEST
+
 START_TEST(prefix_is_written_big_endian)
 {
     uint8_t prefix[AMDI_FRAME_PREFIX_BYTES];
@@ -319,6 +349,8 @@ frame_suite(void)
     TCase *limits = tcase_create("limits");
 
     tcase_add_checked_fixture(joining, frame_set_up, frame_tear_down);
+    tcase_add_test(joining, message_that_grows_keeps_its_bytes);
+    tcase_add_test(joining, message_over_all_memory_is_refused);
     tcase_add_test(joining, prefix_is_written_big_endian);
     tcase_add_test(joining, whole_message_is_returned);
     tcase_add_test(joining, compressed_flag_is_told);
