@@ -168,8 +168,11 @@ give_back(struct amdrpc_call *call)
 static void
 start(void)
 {
+    // The clock will run faster than threads start: no call is late for that,
+    // nor shed.
+    method.policy.is_long = true;
     for (size_t i = 0; i < NCALLS; i++) {
-        calls[i].deadline_at_ms = UINT64_MAX; // the clock will run fast
+        calls[i].deadline_at_ms = UINT64_MAX;
     }
     ck_assert_int_eq(amdi_worker_pool_start(pool), AMDRPC_OK);
 }
