@@ -48,9 +48,7 @@ settings_set(struct amdi_h2 *h2, uint16_t id, uint32_t value)
     switch (id) {
     case AMDI_H2_SETTING_HEADER_TABLE_SIZE:
         // It can only shrink ours, which stays at the default otherwise.
-        return nghttp2_hd_deflate_change_table_size(h2->deflater, value) == 0
-                ? AMDRPC_OK
-                : AMDRPC_ENOMEM;
+        return amdi_h2_set_send_table(h2, value);
     case AMDI_H2_SETTING_ENABLE_PUSH:
         if (value > 1 || (value == 1 && !h2->options.is_server)) {
             return amdi_h2_fail(h2, AMDI_H2_PROTOCOL_ERROR,

@@ -209,3 +209,13 @@ amdi_h2_push_headers(struct amdi_h2 *h2, int32_t stream_id,
     frame.len = sent->len;
     return amdi_h2_push_frame(h2, &frame, sent->bytes);
 }
+
+amdrpc_err
+amdi_h2_set_send_table(struct amdi_h2 *h2, uint32_t nbytes)
+{
+    // The next block has to begin with the new size, and entries may be gone.
+    sent_blocks_forget(h2);
+    return nghttp2_hd_deflate_change_table_size(h2->deflater, nbytes) == 0
+            ? AMDRPC_OK
+            : AMDRPC_ENOMEM;
+}

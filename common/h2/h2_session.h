@@ -201,6 +201,9 @@ void amdi_h2_give_back_rest(struct amdi_h2 *h2, const struct h2_stream *stream);
 
 /* ---- sending (h2.c, h2_encode.c, h2_send.c) ---- */
 
+/** The peer says how large a table it keeps for our blocks. */
+amdrpc_err amdi_h2_set_send_table(struct amdi_h2 *h2, uint32_t nbytes);
+
 /** The connection's window has opened; asks the streams it held back. */
 void amdi_h2_unblock(struct amdi_h2 *h2);
 

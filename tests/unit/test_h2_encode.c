@@ -198,6 +198,25 @@ START_TEST(secret_field_is_never_taken_for_one_that_is_not)
 }
 END_TEST
 
+START_TEST(smaller_table_is_told_in_the_next_block)
+{
+    static const uint8_t table_of_nothing[6] = {0, 1, 0, 0, 0, 0};
+    const struct amdi_h2_field field = AMDI_H2_FIELD("x-again", "same");
+    struct amdi_buf settings;
+
+    ck_assert_uint_eq(first_byte(&field) & 0xc0u, 0x40); // a new entry
+    ck_assert_uint_eq(first_byte(&field) & 0x80u, 0x80); // which is referred to
+    amdi_buf_init(&settings);
+    test_raw_frame(&settings, TEST_RAW_SETTINGS, 0, 0, table_of_nothing,
+            sizeof(table_of_nothing));
+    ck_assert_int_eq(test_pair_feed(server, &settings), AMDRPC_OK);
+
+    // RFC 7541, section 4.2: before anything else.
+    ck_assert_uint_eq(first_byte(&field), 0x20);
+    ck_assert_uint_eq(first_byte(&field) & 0x80u, 0);
+}
+END_TEST
+
 static Suite *
 h2_encode_suite(void)
 {
@@ -212,6 +231,7 @@ h2_encode_suite(void)
     tcase_add_test(again, heads_and_trailers_arrive_again);
     tcase_add_loop_test(again, fields_too_long_to_be_kept_arrive_again, 0, 4);
     tcase_add_test(again, secret_field_is_never_taken_for_one_that_is_not);
+    tcase_add_test(again, smaller_table_is_told_in_the_next_block);
     return suite;
 }
 
