@@ -22,9 +22,9 @@
 // Of a block that is too large for a class.
 #define AMDI_CACHE_NONE AMDI_CACHE_NCLASSES
 
-// What one thread keeps of each class, and what all leave to each other; the
-// rest goes back to malloc. Enough for the calls that one turn of a busy loop
-// handles.
+// What one thread keeps of each class; what it has more than that it leaves to
+// others. No more, since it lies idle where a thread only gives: a worker that
+// freed the requests of calls which wait.
 #if defined(__SANITIZE_ADDRESS__) // gcc
 #define AMDI_CACHE_BYTES ((size_t)0)
 #elif defined(__has_feature)
@@ -33,8 +33,12 @@
 #endif
 #endif
 #ifndef AMDI_CACHE_BYTES
-#define AMDI_CACHE_BYTES ((size_t)512 * 1024)
+#define AMDI_CACHE_BYTES ((size_t)128 * 1024)
 #endif
+
+// What lies between threads of each class; the rest goes back to malloc. Enough
+// for the calls that one turn of a busy loop handles.
+#define AMDI_CACHE_LEFT_BYTES (4 * AMDI_CACHE_BYTES)
 
 /** The bytes of a block of that class. */
 static inline size_t

@@ -66,7 +66,7 @@ amdi_depot_put(unsigned class, struct amdi_cache_block **list, size_t nbytes)
     struct amdi_cache_block *batch = NULL;
 
     // Threads that look at the same time may leave a batch each.
-    if (nbytes < batch_bytes(class) || after > AMDI_CACHE_BYTES) {
+    if (nbytes < batch_bytes(class) || after > AMDI_CACHE_LEFT_BYTES) {
         return 0;
     }
     batch = batch_cut(class, list);

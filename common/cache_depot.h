@@ -5,7 +5,7 @@
  * takes the memory of a request, which a worker gives back; a worker takes that
  * of an answer, which the loop gives back. Moved many at a time, they cost a
  * lock once for many calls, and malloc nothing. What lies here is bounded by
- * AMDI_CACHE_BYTES for each class.
+ * AMDI_CACHE_LEFT_BYTES for each class.
  */
 #ifndef AMDI_CACHE_DEPOT_H
 #define AMDI_CACHE_DEPOT_H
