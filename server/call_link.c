@@ -71,7 +71,7 @@ call_end_fd_wait(struct amdrpc_call *call, unsigned events)
     if (event_initialized(&wait->event)) {
         (void)event_del(&wait->event);
     }
-    call->link.fd_wait = NULL;
+    call->link.waits_for_fd = false;
     wait->is_waiting = false;
     wait->is_cancel_told |= events == AMDRPC_FD_CANCELLED;
     if (call->sink->owner->is_out(call)) {
@@ -131,7 +131,7 @@ call_start_fd_wait(struct amdrpc_call *call)
         call_end_fd_wait(call, AMDRPC_FD_FAILED);
         return;
     }
-    call->link.fd_wait = call->fd_wait;
+    call->link.waits_for_fd = true;
     if (amdrpc_call_is_cancelled(call) && !call->fd_wait->is_cancel_told) {
         call_end_fd_wait(call, AMDRPC_FD_CANCELLED);
     }
@@ -141,7 +141,7 @@ void
 amdi_call_end_fd_wait(struct amdrpc_call *call)
 {
     // call->fd_wait may be about to be set by the handler.
-    if (call->link.fd_wait != NULL) {
+    if (call->link.waits_for_fd) {
         call_end_fd_wait(call, AMDRPC_FD_CANCELLED);
     }
 }

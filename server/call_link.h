@@ -16,8 +16,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-struct amdi_fd_wait;
-
 enum amdi_call_event {
     // What the handler did.
     AMDI_CALL_EV_EVENTS = 1, // call->events was set
@@ -61,9 +59,9 @@ struct amdi_call_link {
     atomic_uint pending; // any thread: what the task has to do
 
     // Loop thread only.
-    bool has_events;              // call->events may be read
-    bool is_cancel_told;          // on_cancel has been called
-    struct amdi_fd_wait *fd_wait; // that goes on; NULL for none
+    bool has_events;     // call->events may be read
+    bool is_cancel_told; // on_cancel has been called
+    bool waits_for_fd;   // call->fd_wait may be read: its wait goes on
 };
 
 void amdi_call_link_init(struct amdi_call_link *link);

@@ -52,7 +52,7 @@ amdi_stream_open(
     stream->peer = amdi_peer_ref(conn->peer);
     stream->id = id;
     stream->opened_at_ns = amdi_loop_now_ns(sl->loop);
-    stream->progress_at_ms = amdi_loop_now_ms(sl->loop);
+    stream->progress_at_ms = (uint32_t)amdi_loop_now_ms(sl->loop);
     amdi_list_init(&stream->conn_node);
     amdi_list_push(&conn->streams, &stream->conn_node);
     conn->nstreams++;
@@ -205,7 +205,7 @@ amdi_stream_send(struct amdi_stream *stream)
     if (amdi_stream_is_ended(stream)) {
         return;
     }
-    stream->progress_at_ms = amdi_loop_now_ms(stream->sl->loop);
+    stream->progress_at_ms = (uint32_t)amdi_loop_now_ms(stream->sl->loop);
     if (stream->has_sent_headers) {
         amdi_h2_resume(stream->conn->h2, stream->id);
         amdi_conn_flush(stream->conn);
@@ -350,7 +350,7 @@ amdi_stream_on_take(
     struct amdi_conn *conn = stream->conn;
     size_t nmessages = 0;
 
-    stream->progress_at_ms = amdi_loop_now_ms(stream->sl->loop);
+    stream->progress_at_ms = (uint32_t)amdi_loop_now_ms(stream->sl->loop);
     amdi_conn_watch_on_answer(conn);
     if (stream->streaming != NULL) {
         nmessages = amdi_outbox_take(&stream->streaming->out, out, len);
@@ -452,7 +452,7 @@ void
 amdi_stream_check_progress(struct amdi_stream *stream, uint64_t now_ms,
         const amdrpc_server_options *options)
 {
-    uint64_t since_ms = now_ms - stream->progress_at_ms;
+    uint32_t since_ms = (uint32_t)now_ms - stream->progress_at_ms;
     bool has_begun =
             stream->state == AMDI_STREAM_OPEN && stream->work == AMDI_WORK_NONE;
 

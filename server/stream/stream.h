@@ -65,14 +65,15 @@ struct amdi_stream {
     atomic_bool is_initial_sent;
     struct amdi_list conn_node;
     uint64_t opened_at_ns;
-    uint64_t progress_at_ms; // bytes came or went last, or began to wait
+    uint32_t progress_at_ms; // bytes came or went last, or began to wait;
+                             // low bits of the loop's clock
+    amdrpc_status_code code; // while ENDING
     struct amdi_timer deadline;
     union {
         struct amdi_frame_reader reader; // of a lone request; WORK_NONE
         struct amdi_timer after;         // once there is work
     };
-    amdrpc_status_code code; // while ENDING
-    const char *message;     // static, or the call's once finished
+    const char *message; // while ENDING: static, or the call's once finished
 
     // The handler's until it finishes, then the loop's.
     uint8_t *reply; // framed; in the call's arena
