@@ -22,7 +22,7 @@
 #define DEFAULT_CONNECTIONS 1u
 #define DEFAULT_CONNECT_TIMEOUT_MS 20000u
 #define DEFAULT_MAX_RECV_BYTES (4u * 1024u * 1024u)
-#define DEFAULT_MAX_QUEUED_BYTES (256u * 1024u)
+#define DEFAULT_MAX_QUEUED_BYTES (288u * 1024u)
 #define DEFAULT_KEEPALIVE_TIMEOUT_MS 20000u
 
 // More than these do not help: one loop thread serves them all.

@@ -12,9 +12,9 @@
 // Below this copying is cheaper than one more iovec (docs/performance.md).
 #define AMDI_OUT_REFERENCE_BYTES 2048u
 
-// Enough for a write to cost little beside its copying. Who waits for room is
-// told after each write, and fills it again while the next is going on.
-#define AMDI_OUT_ENOUGH_BYTES 131072u
+// Enough for one write: all that may wait of a call by default (288 KiB), so
+// that its client is woken once for it (docs/performance.md).
+#define AMDI_OUT_ENOUGH_BYTES 327680u
 
 struct amdi_out {
     uint8_t *scratch; // borrowed: the loop's output buffer

@@ -34,7 +34,7 @@ static const struct row rows[] = {
         ROW(max_recv_message_bytes, 4 * MIB),
         ROW(max_send_message_bytes, 16 * MIB),
         ROW(max_decoded_bytes, 32 * MIB),
-        ROW(max_queued_bytes, 256 * KIB),
+        ROW(max_queued_bytes, 288 * KIB),
         ROW(max_connection_queued_bytes, 1 * MIB),
         ROW(advised_header_list_bytes, 8 * KIB),
         ROW(max_header_list_bytes, 16 * KIB),

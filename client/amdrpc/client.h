@@ -49,7 +49,7 @@ typedef struct amdrpc_channel_options {
     uint32_t connect_timeout_ms;     // 20 s
     uint32_t max_recv_message_bytes; // 4 MiB, after decompression
     uint32_t max_send_message_bytes; // unlimited
-    uint32_t max_queued_bytes;       // 256 KiB: a call's unsent messages
+    uint32_t max_queued_bytes;       // 288 KiB: a call's unsent messages
     const char *user_agent;          // put before our own; copied
     amdrpc_tls *tls; // counted; of role CLIENT; default: plaintext
     // In place of the target's name, with or without a port: what the server

@@ -99,7 +99,7 @@ typedef struct amdrpc_server_options {
     uint32_t max_recv_message_bytes;      // 4 MiB, after decompression
     uint32_t max_send_message_bytes;      // 16 MiB
     uint32_t max_decoded_bytes;           // 32 MiB: what a message unpacks to
-    uint32_t max_queued_bytes;            // 256 KiB: a call's unsent messages
+    uint32_t max_queued_bytes;            // 288 KiB: a call's unsent messages
     uint32_t max_connection_queued_bytes; // 1 MiB: answers that the client does
                                           // not take; then it is not read
     uint32_t advised_header_list_bytes;   // 8 KiB: what clients are told

@@ -344,7 +344,7 @@ static const struct amdi_setting settings[] = {
                 .name = "max-queued-bytes",
                 .type = AMDI_SETTING_BYTES,
                 .value_name = "SIZE",
-                .def = "256k",
+                .def = "288k",
                 .min = 1024,
                 .max = 1u << 30,
                 FIELD(server.max_queued_bytes),
